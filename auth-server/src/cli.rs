@@ -1,0 +1,174 @@
+//! The command line, as clap reads it. Nothing here decides anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use common::identity::{Alias, Role};
+use root_ca::Host;
+
+use crate::options::{KeyChoice, LogFormat};
+
+/// HTTPS login and certificate signing for orgshare peers.
+///
+/// Started without a command on a terminal, it makes the certificate authority if there is none,
+/// lets you add users, and serves. Exit codes: 0 done, 1 error, 2 usage, 10 a local file,
+/// 130 interrupted, 143 terminated.
+#[derive(Debug, Parser)]
+#[command(name = "auth-server", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Where root key, certificate, settings and store lie [default: /var/lib/orgshare for root,
+    /// else orgshare-auth in the user's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "ORGSHARE_AUTH_DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Read the root key's passphrase from this file instead of asking
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ORGSHARE_AUTH_PASSPHRASE_FILE"
+    )]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the organisation's certificate authority
+    Init(InitArgs),
+    /// Serve logins and certificates
+    Run(RunArgs),
+    /// Add, list and change users; works while the server runs
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Show the root certificate
+    #[command(subcommand)]
+    Root(RootCommand),
+}
+
+/// How to make an authority.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The organisation's name, as people write it
+    #[arg(long, value_name = "NAME", env = "ORGSHARE_AUTH_ORG")]
+    pub org: Option<String>,
+
+    /// A further name or address of this server; the first one stands in the line to paste
+    #[arg(
+        long = "host",
+        value_name = "NAME_OR_IP",
+        env = "ORGSHARE_AUTH_HOST",
+        value_delimiter = ','
+    )]
+    pub hosts: Vec<Host>,
+
+    /// Kind of the root key
+    #[arg(
+        long,
+        value_enum,
+        default_value = "rsa3072",
+        env = "ORGSHARE_AUTH_KEY_TYPE"
+    )]
+    pub key_type: KeyChoice,
+
+    /// Life of a member's certificate, 10m to 10d
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "24h",
+        env = "ORGSHARE_AUTH_CERT_LIFETIME"
+    )]
+    pub cert_lifetime: String,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Address and port to listen on; port 0 takes a free one [default: all addresses, port 12565]
+    #[arg(long, value_name = "ADDR:PORT", env = "ORGSHARE_AUTH_LISTEN")]
+    pub listen: Option<String>,
+
+    /// Ask for new users first
+    #[arg(long, env = "ORGSHARE_AUTH_ADD_USERS")]
+    pub add_users: bool,
+
+    /// Never ask anything
+    #[arg(long, conflicts_with = "add_users", env = "ORGSHARE_AUTH_NO_PROMPT")]
+    pub no_prompt: bool,
+
+    /// Form of the log on standard error
+    #[arg(
+        long,
+        value_enum,
+        default_value = "text",
+        env = "ORGSHARE_AUTH_LOG_FORMAT"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// The bare start: settings come from the environment alone.
+#[derive(Debug, Parser)]
+pub struct BareArgs {
+    /// If there is no authority yet.
+    #[command(flatten)]
+    pub init: InitArgs,
+    /// Always.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Commands on users.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a user; asks for the password twice
+    Add {
+        /// Letters a to z, digits and inner hyphens
+        alias: Alias,
+        /// What the user may do
+        #[arg(long, default_value = "member", env = "ORGSHARE_AUTH_ROLE")]
+        role: Role,
+        /// Read the password from this file, or from standard input with -
+        #[arg(long, value_name = "FILE", env = "ORGSHARE_AUTH_PASSWORD_FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// List users: alias, role, state, and when they were added
+    List,
+    /// Replace a user's password
+    Passwd {
+        /// Who
+        alias: Alias,
+        /// Read the password from this file, or from standard input with -
+        #[arg(long, value_name = "FILE", env = "ORGSHARE_AUTH_PASSWORD_FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Refuse a user's logins and revoke all current certificates
+    Disable {
+        /// Who
+        alias: Alias,
+    },
+    /// Let a disabled user log in again
+    Enable {
+        /// Who
+        alias: Alias,
+    },
+    /// Remove a user for good and revoke all current certificates; the alias is never given again
+    Rm {
+        /// Who
+        alias: Alias,
+    },
+}
+
+/// Commands on the root certificate.
+#[derive(Debug, Subcommand)]
+pub enum RootCommand {
+    /// Show the organisation, the fingerprint, and the line to paste on a device
+    Show,
+    /// Print the fingerprint alone
+    Fingerprint,
+    /// Print the certificate in PEM
+    Export,
+}

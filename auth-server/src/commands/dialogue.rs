@@ -1,0 +1,109 @@
+//! The dialogue on a terminal: an authority if there is none, new users, then serving.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use common::identity::{Alias, OrgRoot, Role};
+use time::OffsetDateTime;
+
+use super::run::{Start, bind, open_authority, serve};
+use super::{init, root, secrets, user};
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::options::{Init, Run};
+use crate::signals::Signals;
+use crate::store::{Store, StoreError};
+use crate::{terminal, ui};
+
+/// The role of users added here.
+const ROLE: &str = "member";
+
+/// The bare start.
+///
+/// # Errors
+/// Why it could not be done.
+pub async fn start(
+    home: &Home,
+    init: Init,
+    run: Run,
+    passphrase_file: Option<PathBuf>,
+    signals: Signals,
+) -> Result<ExitCode, Failure> {
+    let listener = bind(&run.listen).await?;
+    let passphrase_file = passphrase_file.as_deref();
+    let authority = if home.is_initialised() {
+        open_authority(home, passphrase_file, true).await?
+    } else {
+        ui::message("There is no certificate authority yet; this makes one.");
+        init::from_options(home, init, passphrase_file).await?
+    };
+    let organisation = authority.root().clone();
+    let config = home.config()?;
+    let store = home.store(&organisation).await?;
+    let bound = listener.local_addr().ok();
+    ui::trust_line(
+        organisation.display_name(),
+        &organisation.fingerprint().to_string(),
+        &root::url(&config.hosts, bound),
+    );
+    let start = Start {
+        run,
+        listener,
+        config,
+        store,
+        authority,
+        signals,
+        in_dialogue: true,
+    };
+    serve(home, start).await
+}
+
+/// Asks for new users until there are no more.
+///
+/// # Errors
+/// When the input ends or the store fails.
+pub async fn add_users(store: &dyn Store, organisation: &OrgRoot) -> Result<(), Failure> {
+    ui::message("Before starting authserver, you can add new users here...");
+    while ask_yes("Add new user? (t/f) ").await? {
+        let alias = ask_alias(store).await?;
+        let names = [alias.as_str(), organisation.display_name()];
+        let password = secrets::ask_new_password(&names).await?;
+        let hash = user::hash(password).await?;
+        let role: Role = ROLE
+            .parse()
+            .map_err(|_| Failure::other("the role of new users is no role"))?;
+        store
+            .add_user(&alias, &role, &hash, OffsetDateTime::now_utc())
+            .await?;
+    }
+    Ok(())
+}
+
+async fn ask_yes(prompt: &'static str) -> Result<bool, Failure> {
+    loop {
+        match terminal::ask(prompt).await?.to_ascii_lowercase().as_str() {
+            "t" | "true" | "y" | "yes" => return Ok(true),
+            "f" | "false" | "n" | "no" => return Ok(false),
+            _ => ui::message("Please answer t or f."),
+        }
+    }
+}
+
+async fn ask_alias(store: &dyn Store) -> Result<Alias, Failure> {
+    loop {
+        let alias: Alias = match terminal::ask("Enter Alias: ").await?.parse() {
+            Ok(alias) => alias,
+            Err(error) => {
+                ui::message(&format!("Not accepted: {error}."));
+                continue;
+            }
+        };
+        match user::demand_free(store, &alias).await {
+            Ok(()) => return Ok(alias),
+            Err(error @ (StoreError::AliasTaken { .. } | StoreError::AliasRetired { .. })) => {
+                ui::message(&format!("Not accepted: {error}."));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

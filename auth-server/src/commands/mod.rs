@@ -1,0 +1,48 @@
+//! The work behind each command.
+
+pub mod dialogue;
+pub mod init;
+pub mod root;
+pub mod run;
+pub mod secrets;
+pub mod user;
+
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use crate::options::{Action, Options};
+use crate::signals::Signals;
+use crate::ui;
+
+/// Does what the options say.
+///
+/// # Errors
+/// Why it could not be done.
+pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
+    let signals = Signals::listen()?;
+    let Options {
+        home,
+        passphrase_file,
+        action,
+    } = options;
+    match action {
+        Action::Bare(init, run) => {
+            return dialogue::start(&home, init, run, passphrase_file, signals).await;
+        }
+        Action::Run(run) => return run::run(&home, run, passphrase_file, signals).await,
+        Action::Init(init) => {
+            let authority = init::from_options(&home, init, passphrase_file.as_deref()).await?;
+            root::show(&home, authority.root())?;
+        }
+        Action::UserAdd(alias, role, source) => user::add(&home, &alias, &role, source).await?,
+        Action::UserList => user::list(&home).await?,
+        Action::UserPasswd(alias, source) => user::passwd(&home, &alias, source).await?,
+        Action::UserDisable(alias) => user::disable(&home, &alias).await?,
+        Action::UserEnable(alias) => user::enable(&home, &alias).await?,
+        Action::UserRemove(alias) => user::remove(&home, &alias).await?,
+        Action::RootShow => root::show(&home, &home.root()?)?,
+        Action::RootFingerprint => ui::data(&home.root()?.fingerprint().to_string()),
+        Action::RootExport => root::export(&home)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

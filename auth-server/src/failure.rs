@@ -1,0 +1,152 @@
+//! Why a command failed: what happened, what to do next, and the exit code.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use root_ca::AuthorityError;
+use root_ca::key_store::KeyStoreError;
+
+use crate::store::StoreError;
+
+/// Wrong usage.
+pub const EXIT_USAGE: u8 = 2;
+/// A file or folder of this machine.
+pub const EXIT_LOCAL_FILE: u8 = 10;
+/// Ended by SIGINT.
+pub const EXIT_INTERRUPTED: u8 = 130;
+/// Ended by SIGTERM.
+pub const EXIT_TERMINATED: u8 = 143;
+
+/// A command's failure, as a person reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    code: u8,
+    happened: String,
+    cure: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a code of its own.
+    pub fn other(happened: impl Into<String>) -> Self {
+        Self {
+            code: 1,
+            happened: happened.into(),
+            cure: None,
+        }
+    }
+
+    /// The command was given wrongly.
+    pub fn usage(happened: impl Into<String>) -> Self {
+        Self {
+            code: EXIT_USAGE,
+            ..Self::other(happened)
+        }
+    }
+
+    /// A file or folder cannot be used.
+    pub fn local_file(happened: impl Into<String>) -> Self {
+        Self {
+            code: EXIT_LOCAL_FILE,
+            ..Self::other(happened)
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+
+    /// A file that the system would not read or write.
+    pub fn io(path: &Path, error: &std::io::Error) -> Self {
+        Self::local_file(format!("{}: {error}", path.display()))
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.happened)?;
+        match &self.cure {
+            Some(cure) => write!(f, "; {cure}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<KeyStoreError> for Failure {
+    fn from(error: KeyStoreError) -> Self {
+        let failure = Self::local_file(error.to_string());
+        match &error {
+            KeyStoreError::TooOpen { path, mode } => {
+                let right = if path.is_dir() { "700" } else { "600" };
+                failure.cure(format!(
+                    "if nobody read it while it was {mode:03o}, close it with: chmod {right} {}",
+                    path.display()
+                ))
+            }
+            KeyStoreError::ForeignOwner { .. } => failure.cure("run as the user who owns it"),
+            KeyStoreError::Exists { path } => failure.cure(format!(
+                "an init that was interrupted left it; if nobody trusts that root, remove {}",
+                path.display()
+            )),
+            KeyStoreError::Malformed { .. } => failure.cure("restore it from a backup"),
+            KeyStoreError::Passphrase { .. } => failure.cure("try again with the right one"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let cure = match &error {
+            StoreError::AliasTaken { .. } => {
+                "choose another alias, or change the password with: auth-server user passwd ALIAS"
+            }
+            StoreError::AliasRetired { .. } => "choose another alias",
+            StoreError::NoSuchUser { .. } => "see who there is with: auth-server user list",
+            StoreError::Missing | StoreError::ForeignRoot | StoreError::Damaged { .. } => {
+                return Self::local_file(error.to_string()).cure(
+                    "restore store.sqlite from a backup; it is never replaced by an empty one",
+                );
+            }
+            StoreError::IssueBlocked => "enable the user first",
+            StoreError::Unusable { .. } => {
+                return Self::local_file(error.to_string())
+                    .cure("check the disk and the permissions of the folder");
+            }
+        };
+        Self::other(error.to_string()).cure(cure)
+    }
+}
+
+impl From<AuthorityError> for Failure {
+    fn from(error: AuthorityError) -> Self {
+        match error {
+            AuthorityError::DisplayName | AuthorityError::Label(_) => {
+                Self::usage(error.to_string()).cure("choose another name with --org")
+            }
+            AuthorityError::Root(_) | AuthorityError::KeyDiffers | AuthorityError::Lint(_) => {
+                Self::local_file(error.to_string())
+                    .cure("restore root.crt and root.key from the same backup")
+            }
+            _ => Self::other(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_happened_and_what_to_do() {
+        let failure = Failure::other("there is no user bob").cure("look again");
+        assert_eq!(failure.to_string(), "there is no user bob; look again");
+    }
+}

@@ -1,0 +1,126 @@
+//! The server's folder and what lies in it.
+
+use std::path::{Path, PathBuf};
+
+use common::identity::OrgRoot;
+use root_ca::key_store;
+use x509_cert::der::Document;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::store::sqlite::SqliteStore;
+
+const CERTIFICATE_LABEL: &str = "CERTIFICATE";
+
+/// The folder, mode 0700.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    dir: PathBuf,
+}
+
+impl Home {
+    /// The folder `dir`, which need not exist yet.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// `/var/lib/orgshare` for the superuser, else `orgshare-auth` among the user's data.
+    ///
+    /// # Errors
+    /// When the user has no home directory.
+    pub fn default_dir() -> Result<PathBuf, Failure> {
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/orgshare"));
+        }
+        let absolute = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+            .map(|data| data.join("orgshare-auth"))
+            .ok_or_else(|| Failure::usage("there is no home directory").cure("give --dir"))
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The sealed root key.
+    pub fn root_key(&self) -> PathBuf {
+        self.dir.join("root.key")
+    }
+
+    /// The root certificate, PEM. Written last by `init`: it marks a finished one.
+    pub fn root_certificate(&self) -> PathBuf {
+        self.dir.join("root.crt")
+    }
+
+    /// The settings.
+    pub fn config_file(&self) -> PathBuf {
+        self.dir.join("config.toml")
+    }
+
+    /// The SQLite file.
+    pub fn store_file(&self) -> PathBuf {
+        self.dir.join("store.sqlite")
+    }
+
+    /// Whether `init` has finished here.
+    pub fn is_initialised(&self) -> bool {
+        self.root_certificate().exists()
+    }
+
+    /// Reads the organisation's root certificate.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read, or the folder is open to others.
+    pub fn root(&self) -> Result<OrgRoot, Failure> {
+        let path = self.root_certificate();
+        if !self.is_initialised() {
+            return Err(Failure::local_file(format!(
+                "there is no certificate authority in {}",
+                self.dir.display()
+            ))
+            .cure("make one with: auth-server init --org NAME"));
+        }
+        key_store::ensure_private_dir(&self.dir)?;
+        let pem = std::fs::read_to_string(&path).map_err(|error| Failure::io(&path, &error))?;
+        let damaged = || {
+            Failure::local_file(format!("{} is not a root certificate", path.display()))
+                .cure("restore it from a backup")
+        };
+        let (label, document) = Document::from_pem(&pem).map_err(|_| damaged())?;
+        if label != CERTIFICATE_LABEL {
+            return Err(damaged());
+        }
+        OrgRoot::from_der(document.into_vec().into()).map_err(|_| damaged())
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or another organisation's.
+    pub async fn store(&self, root: &OrgRoot) -> Result<SqliteStore, Failure> {
+        Ok(SqliteStore::open(&self.store_file(), &root.fingerprint()).await?)
+    }
+
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a setting is not allowed.
+    pub fn config(&self) -> Result<Config, Failure> {
+        Config::load(&self.config_file())
+    }
+}
+
+/// A certificate in PEM with Unix line ends.
+///
+/// # Errors
+/// Never for a certificate that was read; the encoder's signature has it.
+pub fn certificate_pem(der: &[u8]) -> Result<String, Failure> {
+    x509_cert::der::pem::encode_string(CERTIFICATE_LABEL, x509_cert::der::pem::LineEnding::LF, der)
+        .map_err(|error| Failure::other(error.to_string()))
+}

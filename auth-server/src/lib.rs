@@ -1,0 +1,57 @@
+//! HTTPS login and certificate signing for orgshare peers.
+//!
+//! Four steps, as in every program of this workspace: [`cli`] reads the command line, [`options`]
+//! checks it, [`commands`] do the work and return values and errors, [`ui`] alone prints.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod failure;
+pub mod harden;
+pub mod home;
+pub mod log;
+pub mod options;
+pub mod password;
+pub mod problem;
+pub mod publish;
+pub mod router;
+pub mod routes;
+pub mod server;
+pub mod signals;
+pub mod state;
+pub mod store;
+pub mod terminal;
+pub mod throttle;
+pub mod tls;
+pub mod ui;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+
+/// The whole program after hardening: reads the command line, works, says what went wrong.
+pub fn run() -> ExitCode {
+    ui::remember_time_zone();
+    let command = match options::from_command_line() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format!("the program cannot start: {error}")));
+    let outcome = runtime.and_then(|runtime| {
+        let outcome = runtime.block_on(commands::dispatch(command));
+        // A prompt may still hold a thread; it must not keep the program alive.
+        runtime.shutdown_background();
+        outcome
+    });
+    log::flush();
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            ui::failure(&failure);
+            failure.exit_code()
+        }
+    }
+}

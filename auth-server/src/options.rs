@@ -1,0 +1,242 @@
+//! The command line, checked: plain values that the commands take.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use common::identity::{Alias, Role};
+use common::limits::AUTH_SERVER_PORT;
+use root_ca::{Host, KeyType};
+
+use crate::cli::{
+    BareArgs, Cli, Command as CliCommand, InitArgs, RootCommand, RunArgs, UserCommand,
+};
+use crate::config::parse_lifetime;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::{terminal, ui};
+
+/// Kinds of root key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeyChoice {
+    /// RSA with 3072 bits.
+    Rsa3072,
+    /// RSA with 4096 bits.
+    Rsa4096,
+    /// The NIST curve P-256.
+    P256,
+}
+
+impl From<KeyChoice> for KeyType {
+    fn from(choice: KeyChoice) -> Self {
+        match choice {
+            KeyChoice::Rsa3072 => Self::Rsa3072,
+            KeyChoice::Rsa4096 => Self::Rsa4096,
+            KeyChoice::P256 => Self::P256,
+        }
+    }
+}
+
+/// Forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where a new password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// Asked, hidden, twice.
+    Prompt,
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<Option<PathBuf>> for PasswordSource {
+    fn from(file: Option<PathBuf>) -> Self {
+        match file {
+            None => Self::Prompt,
+            Some(path) if path.as_os_str() == "-" => Self::Stdin,
+            Some(path) => Self::File(path),
+        }
+    }
+}
+
+/// How to make an authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Init {
+    /// Asked for when missing.
+    pub org: Option<String>,
+    /// Beside the machine's own.
+    pub hosts: Vec<Host>,
+    /// Kind of the root key.
+    pub key_type: KeyType,
+    /// Checked, in the form of the settings file.
+    pub cert_lifetime: String,
+}
+
+/// How to serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The addresses to try, first come first served.
+    pub listen: Vec<String>,
+    /// Whether to hold the dialogue first.
+    pub add_users: bool,
+    /// Whether questions may be asked at all.
+    pub may_prompt: bool,
+    /// Form of the log.
+    pub log_format: LogFormat,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Started without a command on a terminal.
+    Bare(Init, Run),
+    /// Make an authority.
+    Init(Init),
+    /// Serve.
+    Run(Run),
+    /// Add a user.
+    UserAdd(Alias, Role, PasswordSource),
+    /// List users.
+    UserList,
+    /// Replace a password.
+    UserPasswd(Alias, PasswordSource),
+    /// Disable a user.
+    UserDisable(Alias),
+    /// Enable a user.
+    UserEnable(Alias),
+    /// Remove a user.
+    UserRemove(Alias),
+    /// Show the root.
+    RootShow,
+    /// Print its fingerprint.
+    RootFingerprint,
+    /// Print its PEM.
+    RootExport,
+}
+
+/// What to do, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The server's folder.
+    pub home: Home,
+    /// Where the root key's passphrase is, if not asked for.
+    pub passphrase_file: Option<PathBuf>,
+    /// What to do.
+    pub action: Action,
+}
+
+/// Reads and checks the command line. Help, and errors of usage, are printed here; the exit code
+/// is returned for them.
+///
+/// # Errors
+/// The exit code with which to end.
+pub fn from_command_line() -> Result<Options, ExitCode> {
+    let cli = Cli::try_parse().map_err(|error| print_clap(&error))?;
+    check(cli).map_err(|failure| {
+        ui::failure(&failure);
+        failure.exit_code()
+    })
+}
+
+fn print_clap(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        ui::message(text.trim_end());
+    } else {
+        ui::raw(&text);
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+}
+
+fn check(cli: Cli) -> Result<Options, Failure> {
+    let dir = match cli.dir {
+        Some(dir) => dir,
+        None => Home::default_dir()?,
+    };
+    let action = match cli.command {
+        None => bare()?,
+        Some(CliCommand::Init(args)) => Action::Init(init(args)?),
+        Some(CliCommand::Run(args)) => Action::Run(run(args)?),
+        Some(CliCommand::User(command)) => user(command),
+        Some(CliCommand::Root(RootCommand::Show)) => Action::RootShow,
+        Some(CliCommand::Root(RootCommand::Fingerprint)) => Action::RootFingerprint,
+        Some(CliCommand::Root(RootCommand::Export)) => Action::RootExport,
+    };
+    Ok(Options {
+        home: Home::new(dir),
+        passphrase_file: cli.passphrase_file,
+        action,
+    })
+}
+
+fn bare() -> Result<Action, Failure> {
+    if !terminal::is_interactive() {
+        return Err(
+            Failure::usage("no command was given, and there is no terminal for questions")
+                .cure("use auth-server init and auth-server run, or see auth-server --help"),
+        );
+    }
+    let args = BareArgs::try_parse_from(["auth-server"])
+        .map_err(|error| Failure::usage(error.kind().to_string()))?;
+    let mut run = run(args.run)?;
+    run.add_users = run.may_prompt;
+    Ok(Action::Bare(init(args.init)?, run))
+}
+
+fn init(args: InitArgs) -> Result<Init, Failure> {
+    parse_lifetime(&args.cert_lifetime)
+        .map_err(|error| Failure::usage(format!("--cert-lifetime: {error}")))?;
+    Ok(Init {
+        org: args.org,
+        hosts: args.hosts,
+        key_type: args.key_type.into(),
+        cert_lifetime: args.cert_lifetime,
+    })
+}
+
+fn run(args: RunArgs) -> Result<Run, Failure> {
+    if args.add_users && !terminal::is_interactive() {
+        return Err(Failure::usage("--add-users needs a terminal")
+            .cure("add users with: auth-server user add ALIAS --password-file FILE"));
+    }
+    let listen = match args.listen {
+        Some(address) => vec![address],
+        // Both families; where IPv6 is switched off, the older one.
+        None => vec![
+            format!("[::]:{AUTH_SERVER_PORT}"),
+            format!("0.0.0.0:{AUTH_SERVER_PORT}"),
+        ],
+    };
+    Ok(Run {
+        listen,
+        add_users: args.add_users,
+        may_prompt: !args.no_prompt,
+        log_format: args.log_format,
+    })
+}
+
+fn user(command: UserCommand) -> Action {
+    match command {
+        UserCommand::Add {
+            alias,
+            role,
+            password_file,
+        } => Action::UserAdd(alias, role, password_file.into()),
+        UserCommand::List => Action::UserList,
+        UserCommand::Passwd {
+            alias,
+            password_file,
+        } => Action::UserPasswd(alias, password_file.into()),
+        UserCommand::Disable { alias } => Action::UserDisable(alias),
+        UserCommand::Enable { alias } => Action::UserEnable(alias),
+        UserCommand::Rm { alias } => Action::UserRemove(alias),
+    }
+}

@@ -1,0 +1,383 @@
+//! Passwords: the rules for new ones (NIST SP 800-63B-4, 3.1.1) and the work of checking them.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use aws_lc_rs::rand;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Semaphore, TryAcquireError};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use crate::store::PasswordHash;
+
+/// "at least 15 characters" where the password is the only factor (3.1.1.2).
+const MIN_PASSWORD_CHARS: usize = 15;
+/// Bounds the work of normalising; NIST asks for at least 64 characters.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Argon2id: 64 MiB, three passes, one lane (RFC 9106, 4, for memory-constrained servers).
+const MEMORY_KIB: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+const LANES: u32 = 1;
+
+/// Passwords of 15 and more characters that lists of leaked ones hold, in lower case.
+const COMMON: &str = include_str!("../data/common-passwords.txt");
+/// Rows of keyboards and the like, of which a walk is a part.
+const WALKS: [&str; 6] = [
+    "qwertyuiopasdfghjklzxcvbnm1234567890",
+    "1234567890qwertyuiopasdfghjklzxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+    "q1w2e3r4t5y6u7i8o9p0a1s2d3f4g5h6j7k8l9",
+    "1q2w3e4r5t6y7u8i9o0p1a2s3d4f5g6h7j8k9l",
+    "abcdefghijklmnopqrstuvwxyzabcdefghijklmn",
+];
+/// Characters that must remain when the names a guesser tries first are taken out.
+const MIN_OWN_CHARS: usize = 8;
+/// Fewer different characters than this are a pattern.
+const MIN_DISTINCT_CHARS: usize = 5;
+
+/// Why a new password is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    /// Too few characters.
+    #[error("it has {actual} characters, at least {MIN_PASSWORD_CHARS} are needed")]
+    TooShort {
+        /// Characters counted.
+        actual: usize,
+    },
+    /// Too many bytes.
+    #[error("it is longer than {MAX_PASSWORD_BYTES} bytes")]
+    TooLong,
+    /// A control character, which no prompt lets one type again.
+    #[error("it holds a control character")]
+    Control,
+    /// On the list of common passwords.
+    #[error("it is one of the passwords that are guessed first")]
+    Common,
+    /// Repeated, counted up, or walked along the keyboard.
+    #[error("it is a pattern that is guessed first")]
+    Pattern,
+    /// Little else than the alias or the organisation's name.
+    #[error("it is too close to the alias or the organisation's name")]
+    Names,
+}
+
+/// Why a password could not be checked or hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// All places are taken and the queue is full.
+    #[error("too many logins at once")]
+    Busy,
+    /// The hash failed, or the stored PHC string cannot be read.
+    #[error("the password could not be hashed")]
+    Failed,
+}
+
+/// The form in which a password is hashed and compared: Unicode NFC (3.1.1.2).
+fn normalise(password: &str) -> Zeroizing<String> {
+    Zeroizing::new(password.nfc().collect())
+}
+
+/// Checks a new password against the rules. `names` are the alias and the organisation's.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn check_new(password: &SecretString, names: &[&str]) -> Result<(), WeakPassword> {
+    let raw = password.expose_secret();
+    if raw.len() > MAX_PASSWORD_BYTES {
+        return Err(WeakPassword::TooLong);
+    }
+    let normal = normalise(raw);
+    let actual = normal.chars().count();
+    if actual < MIN_PASSWORD_CHARS {
+        return Err(WeakPassword::TooShort { actual });
+    }
+    if normal.chars().any(char::is_control) {
+        return Err(WeakPassword::Control);
+    }
+    let lower = Zeroizing::new(normal.to_lowercase());
+    if COMMON.lines().any(|common| common == lower.as_str()) {
+        return Err(WeakPassword::Common);
+    }
+    if is_pattern(&lower) {
+        return Err(WeakPassword::Pattern);
+    }
+    if is_made_of_names(&lower, names) {
+        return Err(WeakPassword::Names);
+    }
+    Ok(())
+}
+
+fn is_pattern(lower: &str) -> bool {
+    let chars: Zeroizing<Vec<char>> = Zeroizing::new(lower.chars().collect());
+    let mut distinct = Zeroizing::new(chars.to_vec());
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < MIN_DISTINCT_CHARS {
+        return true;
+    }
+    let repeats = (1..=chars.len() / 2)
+        .any(|period| (period..chars.len()).all(|at| chars[at] == chars[at - period]));
+    let reversed: Zeroizing<String> = Zeroizing::new(chars.iter().rev().collect());
+    let walks = WALKS
+        .iter()
+        .any(|walk| walk.contains(lower) || walk.contains(reversed.as_str()));
+    repeats || walks || counts(&chars)
+}
+
+/// Whether the characters rise or fall by one all the way.
+fn counts(chars: &[char]) -> bool {
+    let steps = |up: bool| {
+        chars.windows(2).all(|pair| {
+            let (a, b) = (u32::from(pair[0]), u32::from(pair[1]));
+            if up { a + 1 == b } else { b + 1 == a }
+        })
+    };
+    steps(true) || steps(false)
+}
+
+fn is_made_of_names(lower: &str, names: &[&str]) -> bool {
+    let mut rest = Zeroizing::new(lower.to_owned());
+    let own = ["orgshare", "password", "passwort"];
+    let words = names.iter().flat_map(|name| {
+        let name = name.to_lowercase();
+        let label = name.replace(|c: char| !c.is_alphanumeric(), "-");
+        let joined = name.replace(|c: char| !c.is_alphanumeric(), "");
+        [name, label, joined]
+    });
+    for word in words.chain(own.map(str::to_owned)) {
+        if word.chars().count() >= 3 && rest.contains(&word) {
+            rest = Zeroizing::new(rest.replace(&word, ""));
+        }
+    }
+    let untouched = rest.len() == lower.len();
+    !untouched && rest.chars().filter(|c| c.is_alphanumeric()).count() < MIN_OWN_CHARS
+}
+
+fn argon2() -> Result<Argon2<'static>, PasswordError> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError::Failed)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Hashes a password; takes a tenth of a second and 64 MiB.
+///
+/// # Errors
+/// [`PasswordError::Failed`].
+pub fn hash(password: &SecretString) -> Result<PasswordHash, PasswordError> {
+    let mut salt = [0; 16];
+    rand::fill(&mut salt).map_err(|_| PasswordError::Failed)?;
+    let normal = normalise(password.expose_secret());
+    argon2()?
+        .hash_password_with_salt(normal.as_bytes(), &salt)
+        .map(|hash| PasswordHash::new(hash.to_string()))
+        .map_err(|_| PasswordError::Failed)
+}
+
+fn verify(password: &SecretString, hash: &PasswordHash) -> Result<bool, PasswordError> {
+    let normal = normalise(password.expose_secret());
+    match argon2()?.verify_password(normal.as_bytes(), hash.expose()) {
+        Ok(()) => Ok(true),
+        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(_) => Err(PasswordError::Failed),
+    }
+}
+
+/// Whether a stored hash was made with less work than today's.
+pub fn needs_rehash(hash: &PasswordHash) -> bool {
+    let today = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
+    !hash.expose().starts_with(&today)
+}
+
+/// Bounded room for hashing: so many at once, so many waiting, and no more.
+#[derive(Debug)]
+pub struct PasswordChecker {
+    working: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    dummy: PasswordHash,
+}
+
+/// Logins that may wait for a place: about ten seconds of work on two cores.
+const MAX_WAITING: usize = 128;
+
+/// The right to hash one password, held while it lasts.
+#[derive(Debug)]
+pub struct Place {
+    _working: tokio::sync::OwnedSemaphorePermit,
+    _queue: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl PasswordChecker {
+    /// Room for `parallel` hashes at once.
+    ///
+    /// # Errors
+    /// When the hash for unknown people cannot be made.
+    pub fn new(parallel: usize) -> Result<Self, PasswordError> {
+        let mut nobody = [0; 16];
+        rand::fill(&mut nobody).map_err(|_| PasswordError::Failed)?;
+        let nobody: String = nobody.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self {
+            working: Arc::new(Semaphore::new(parallel.max(1))),
+            queue: Arc::new(Semaphore::new(parallel.max(1) + MAX_WAITING)),
+            dummy: hash(&SecretString::from(nobody))?,
+        })
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when the queue is full.
+    pub async fn place(&self) -> Result<Place, PasswordError> {
+        let queue = match self.queue.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
+                return Err(PasswordError::Busy);
+            }
+        };
+        let working = self.working.clone().acquire_owned().await;
+        Ok(Place {
+            _working: working.map_err(|_| PasswordError::Busy)?,
+            _queue: queue,
+        })
+    }
+
+    /// Compares on the blocking pool. Without a `hash`, for somebody unknown, does the same work
+    /// and says no.
+    ///
+    /// # Errors
+    /// [`PasswordError::Failed`].
+    pub async fn matches(
+        &self,
+        place: Place,
+        password: SecretString,
+        hash: Option<PasswordHash>,
+    ) -> Result<(bool, Place), PasswordError> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.dummy.clone());
+        tokio::task::spawn_blocking(move || {
+            verify(&password, &hash).map(|matches| (matches && known, place))
+        })
+        .await
+        .map_err(|_| PasswordError::Failed)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(password: &str) -> Result<(), WeakPassword> {
+        check_new(&SecretString::from(password), &["alice", "Acme Corp"])
+    }
+
+    #[test]
+    fn passphrases_of_fifteen_characters_are_taken_whatever_they_are_made_of() {
+        for good in [
+            "the tide turns twice",
+            "blue-Harbour-71",
+            "ünïcödé wörds hère",
+            "kkvwz trnqp xxlm",
+            "alice keeps seven grey cats",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        assert_eq!(
+            check(&"x y z w v ".repeat(10).replace('z', "zq1")),
+            Err(WeakPassword::Pattern)
+        );
+    }
+
+    #[test]
+    fn weak_passwords_are_refused_with_the_reason() {
+        for (bad, error) in [
+            ("short", WeakPassword::TooShort { actual: 5 }),
+            ("fourteen chars", WeakPassword::TooShort { actual: 14 }),
+            ("correct horse battery staple", WeakPassword::Common),
+            ("CorrectHorseBatteryStaple", WeakPassword::Common),
+            ("aaaaaaaaaaaaaaaa", WeakPassword::Pattern),
+            ("hunter42hunter42", WeakPassword::Pattern),
+            ("abcdefghijklmnop", WeakPassword::Pattern),
+            ("ertyuiopasdfghjk", WeakPassword::Pattern),
+            ("hgfdsapoiuytrewq", WeakPassword::Pattern),
+            ("2wsx3edc4rfv5tgb", WeakPassword::Pattern),
+            ("zyxwvutsrqponmlk", WeakPassword::Pattern),
+            ("alicealiceali1ce", WeakPassword::Names),
+            ("acme-corp-2026!!", WeakPassword::Names),
+            ("AcmeCorpPassword1", WeakPassword::Names),
+            ("tab\tin the password", WeakPassword::Control),
+        ] {
+            assert_eq!(check(bad), Err(error), "{bad}");
+        }
+        assert_eq!(check(&"x".repeat(1025)), Err(WeakPassword::TooLong));
+    }
+
+    #[test]
+    fn length_is_counted_in_characters_after_normalisation() {
+        // Fifteen letters typed as letter and combining diaeresis.
+        let typed: String = "abcdefghijklmno"
+            .chars()
+            .rev()
+            .flat_map(|c| [c, '\u{308}'])
+            .collect();
+        assert!(!matches!(check(&typed), Err(WeakPassword::TooShort { .. })));
+        let short = "u\u{308}".repeat(14);
+        assert_eq!(check(&short), Err(WeakPassword::TooShort { actual: 14 }));
+    }
+
+    #[test]
+    fn the_same_password_typed_in_two_unicode_forms_matches() {
+        let stored = hash(&SecretString::from("zw\u{f6}lf Boxk\u{e4}mpfer")).unwrap();
+        let typed = SecretString::from("zwo\u{308}lf Boxka\u{308}mpfer");
+        assert_eq!(verify(&typed, &stored), Ok(true));
+        assert_eq!(
+            verify(&SecretString::from("zwolf Boxkampfer"), &stored),
+            Ok(false)
+        );
+        assert!(!needs_rehash(&stored));
+    }
+
+    #[test]
+    fn the_same_password_has_another_hash_each_time() {
+        let password = SecretString::from("the tide turns twice");
+        assert_ne!(hash(&password).unwrap(), hash(&password).unwrap());
+    }
+
+    #[test]
+    fn a_hash_with_less_work_is_to_be_replaced() {
+        let old = PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into());
+        assert!(needs_rehash(&old));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_instead_of_growing() {
+        let checker = PasswordChecker::new(1).unwrap();
+        let checker = Arc::new(checker);
+        let first = checker.place().await.unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..MAX_WAITING {
+            let checker = checker.clone();
+            let mut place = Box::pin(async move { checker.place().await });
+            // Polled once, so that it stands in the queue.
+            tokio::select! {
+                biased;
+                _ = &mut place => panic!("there is no place"),
+                () = std::future::ready(()) => {}
+            }
+            waiting.push(place);
+        }
+        assert_eq!(checker.place().await.unwrap_err(), PasswordError::Busy);
+        drop(first);
+        assert!(waiting.remove(0).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_logs_in_as_an_unknown_person() {
+        let checker = PasswordChecker::new(1).unwrap();
+        let place = checker.place().await.unwrap();
+        let answer = checker
+            .matches(place, SecretString::from("anything"), None)
+            .await;
+        assert!(!answer.unwrap().0);
+    }
+}

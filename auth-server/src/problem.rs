@@ -1,0 +1,129 @@
+//! Errors as clients see them: problem documents (RFC 9457) that never tell internals.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+
+/// What a client is told. The log has the cause, under the request's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// Not the JSON object that is expected, or a value in it is out of bounds.
+    Malformed,
+    /// An HTTP/1.1 request without the one Host header that it must have.
+    Host,
+    /// The certificate request is refused; the words are those of the request's own check.
+    Request(root_ca::RequestError),
+    /// Alias unknown, password wrong, account disabled: one answer.
+    Unauthorized,
+    /// No such resource.
+    NotFound,
+    /// The resource has no such method.
+    MethodNotAllowed,
+    /// The client took too long.
+    Timeout,
+    /// The body is over the limit.
+    TooLarge,
+    /// The body is not JSON.
+    NotJson,
+    /// Too many failures; wait.
+    TooManyAttempts(Duration),
+    /// The server has more work than it can do, or cannot do it now.
+    Unavailable,
+}
+
+/// When to try again after 503.
+const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
+
+impl Problem {
+    /// The status code.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed | Self::Host | Self::Request(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn detail(self) -> String {
+        let fixed = match self {
+            Self::Malformed => {
+                "the body must be a JSON object with the texts alias, password and csr"
+            }
+            Self::Host => "the request must have one Host header",
+            Self::Request(error) => return error.to_string(),
+            Self::Unauthorized => "alias or password is wrong",
+            Self::NotFound => "there is nothing here",
+            Self::MethodNotAllowed => "this resource has no such method",
+            Self::Timeout => "the request took too long",
+            Self::TooLarge => "the body is over 65536 bytes",
+            Self::NotJson => "the body must be application/json",
+            Self::TooManyAttempts(_) => "too many failed logins; try again later",
+            Self::Unavailable => "the server cannot do this now; try again later",
+        };
+        fixed.to_owned()
+    }
+
+    fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts(wait) => Some(wait),
+            Self::Unavailable => Some(UNAVAILABLE_RETRY),
+            _ => None,
+        }
+    }
+
+    /// The answer.
+    pub fn response(self) -> Response<Body> {
+        let status = self.status();
+        let document = serde_json::json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "detail": self.detail(),
+        });
+        let mut response = Response::new(Body::from(document.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(wait) = self.retry_after() {
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.as_secs().max(1)),
+            );
+        }
+        response
+    }
+}
+
+impl axum::response::IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        self.response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_told_in_whole_seconds_and_never_zero() {
+        let response = Problem::TooManyAttempts(Duration::from_millis(10)).response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(
+            Problem::Unavailable
+                .response()
+                .headers()
+                .contains_key(header::RETRY_AFTER)
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! One endpoint, one file.
+
+pub mod healthz;
+pub mod root_crl;
+pub mod root_crt;
+pub mod verify;

@@ -1,0 +1,69 @@
+//! What every request can reach.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use common::identity::{Alias, Role};
+use root_ca::{Authority, Profile};
+
+use crate::password::PasswordChecker;
+use crate::publish::CrlPublisher;
+use crate::store::Store;
+use crate::throttle::Source;
+
+/// The server's parts.
+pub struct App {
+    /// The root certificate and its key.
+    pub authority: Authority,
+    /// How certificates are issued.
+    pub profile: Profile,
+    /// People, ledger, counters.
+    pub store: Arc<dyn Store>,
+    /// Bounded room for hashing.
+    pub passwords: PasswordChecker,
+    /// The current CRL.
+    pub crl: CrlPublisher,
+    /// The root certificate, PEM.
+    pub root_pem: String,
+}
+
+/// The parts, shared.
+pub type Shared = Arc<App>;
+
+/// The other end of a request's connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote(pub SocketAddr);
+
+impl Remote {
+    /// For throttling and limits.
+    pub fn source(self) -> Source {
+        Source::of(self.0.ip())
+    }
+}
+
+/// A request's name in the log and in the `x-request-id` header.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Somebody whose password was checked a moment ago. Made only by `routes::verify`.
+#[derive(Debug, Clone)]
+pub struct LoggedInUser {
+    alias: Alias,
+    role: Role,
+}
+
+impl LoggedInUser {
+    pub(crate) fn new(alias: Alias, role: Role) -> Self {
+        Self { alias, role }
+    }
+
+    /// The person.
+    pub fn alias(&self) -> &Alias {
+        &self.alias
+    }
+
+    /// What the store says the person may do.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+}

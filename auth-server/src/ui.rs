@@ -1,0 +1,225 @@
+//! The only file that prints: prompts, results, errors, and the form of log lines.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this file is where printing is done"
+)]
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::failure::Failure;
+use crate::log;
+use crate::options::LogFormat;
+
+/// The target of access log events.
+pub const ACCESS: &str = "access";
+
+const LOG_TIME: &[BorrowedFormatItem<'static>] =
+    format_description!("[day]/[month repr:short]/[year] [hour]:[minute]:[second]");
+
+/// The machine's offset from UTC, for log lines that people read.
+static LOCAL: OnceLock<UtcOffset> = OnceLock::new();
+
+/// Looks the local time zone up, which can be done soundly only while there is one thread.
+pub fn remember_time_zone() {
+    let _ = LOCAL.set(UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC));
+}
+
+/// Text as it may appear on a terminal or in a log: control characters and the like escaped.
+pub fn safe(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        if c.is_control() || is_invisible(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// Characters that reorder or hide text (Unicode, 9: bidirectional and zero-width controls).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A result, on standard output. A reader that has gone away is no error.
+pub fn data(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A result that brings its own line ends.
+pub fn raw(text: &str) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
+/// A message to the person at the terminal.
+pub fn message(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A question; the answer follows on the same line.
+pub fn prompt(text: &str) {
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{text}");
+    let _ = stderr.flush();
+}
+
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// The last words after Ctrl-C.
+pub fn goodbye() {
+    last_words("\nExiting Program!".to_owned());
+}
+
+/// A message that cannot hold up the end of the program, whoever holds up standard error.
+fn last_words(line: String) {
+    let (said, done) = sync_channel(1);
+    let speaker = std::thread::Builder::new().spawn(move || {
+        message(&line);
+        let _ = said.send(());
+    });
+    if speaker.is_ok() {
+        let _ = done.recv_timeout(LAST_WORDS);
+    }
+}
+
+/// An error, with the program's name before it.
+pub fn failure(failure: &Failure) {
+    let line = format!("auth-server: {}", safe(&failure.to_string()));
+    if log::is_started() {
+        last_words(line);
+    } else {
+        message(&line);
+    }
+}
+
+/// What a new or running authority tells its operator: the fingerprint, and the line to paste.
+pub fn trust_line(organisation: &str, fingerprint: &str, url: &str) {
+    data(&format!("Organisation: {}", safe(organisation)));
+    data(&format!("Root fingerprint: {fingerprint}"));
+    data("To trust it, run this on each device:");
+    data(&format!("peer trust {url} --fingerprint {fingerprint}"));
+}
+
+/// Starts logging to standard error; `brief` means accesses and warnings alone.
+pub fn start_log(format: LogFormat, brief: bool) {
+    if let Err(error) = log::start() {
+        message(&format!("auth-server: warning: nothing is logged: {error}"));
+        return;
+    }
+    let builder = tracing_subscriber::fmt()
+        .with_writer(|| log::Lines)
+        .with_max_level(Level::INFO);
+    let outcome = match format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let offset = LOCAL.get().copied().unwrap_or(UtcOffset::UTC);
+            builder.event_format(TextLog { offset, brief }).try_init()
+        }
+    };
+    if outcome.is_err() {
+        message("auth-server: warning: logging was started before");
+    }
+}
+
+/// Log lines for people: accesses as web servers have always written them, everything else with
+/// the time before it.
+struct TextLog {
+    offset: UtcOffset,
+    brief: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for TextLog
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let is_access = event.metadata().target() == ACCESS;
+        if self.brief && !is_access && *event.metadata().level() > Level::WARN {
+            return Ok(());
+        }
+        let now = OffsetDateTime::now_utc().to_offset(self.offset);
+        let time = now.format(LOG_TIME).map_err(|_| fmt::Error)?;
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        if is_access {
+            return writeln!(
+                out,
+                "{} - - [{time}] \"{} {} {}\" {} -",
+                fields.take("remote"),
+                fields.take("method"),
+                fields.take("path"),
+                fields.take("version"),
+                fields.take("status"),
+            );
+        }
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error: ",
+            Level::WARN => "warning: ",
+            _ => "",
+        };
+        write!(out, "[{time}] {level}{}", fields.take("message"))?;
+        for (name, value) in &fields.0 {
+            write!(out, " {name}={value}")?;
+        }
+        writeln!(out)
+    }
+}
+
+#[derive(Default)]
+struct Fields(Vec<(&'static str, String)>);
+
+impl Fields {
+    fn take(&mut self, name: &str) -> String {
+        match self.0.iter().position(|(found, _)| *found == name) {
+            Some(at) => self.0.remove(at).1,
+            None => "-".to_owned(),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        let _ = write!(text, "{value:?}");
+        self.0.push((field.name(), safe(&text)));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push((field.name(), safe(value)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_the_cursor_or_hides_text_reaches_the_terminal() {
+        assert_eq!(safe("Acme & S\u{f6}hne"), "Acme & S\u{f6}hne");
+        assert_eq!(safe("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(safe("a\nb"), "a\\u{a}b");
+        assert_eq!(safe("a\u{202e}b"), "a\\u{202e}b");
+    }
+}

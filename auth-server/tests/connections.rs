@@ -1,0 +1,176 @@
+//! Strangers at the port: slow, many, old-fashioned. Honest logins go on.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use support::*;
+
+#[test]
+fn slow_clients_are_cut_off_while_honest_logins_go_on() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    let mut silent = TcpStream::connect(server.address).unwrap();
+    silent
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut slow = server.connect();
+    slow.write_all(b"POST /verify HTTP/1.1\r\nhost").unwrap();
+    slow.flush().unwrap();
+    let start = Instant::now();
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+    assert!(start.elapsed() < Duration::from_secs(8));
+    let mut rest = Vec::new();
+    let _ = slow.read_to_end(&mut rest);
+    assert!(start.elapsed() < Duration::from_secs(15));
+    assert_eq!(silent.read(&mut [0; 16]).unwrap_or(0), 0);
+    assert!(start.elapsed() < Duration::from_secs(15));
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+}
+
+#[test]
+fn one_address_gets_so_many_connections_and_no_more() {
+    let org = Org::new();
+    let server = org.start();
+    let mut held: Vec<_> = (0..64)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    let mut refused = TcpStream::connect(server.address).unwrap();
+    refused
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    assert!(matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)));
+    held.clear();
+    eventually("a place", Duration::from_secs(5), || {
+        let mut stream = server.connect();
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let mut bytes = Vec::new();
+        let _ = stream
+            .write_all(request)
+            .and_then(|()| stream.read_to_end(&mut bytes));
+        bytes.starts_with(b"HTTP/1.1 200")
+    });
+}
+
+#[test]
+fn only_tls_1_3_is_spoken_and_the_hybrid_key_exchange_comes_first() {
+    let org = Org::new();
+    let server = org.start();
+    let address = server.address.to_string();
+    let old = Command::new("openssl")
+        .args(["s_client", "-connect", &address, "-tls1_2"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("openssl; install the Debian package openssl");
+    assert!(!old.status.success());
+    let mut stream = server.connect();
+    stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
+    let group = stream.conn.negotiated_key_exchange_group().unwrap();
+    assert_eq!(group.name(), rustls::NamedGroup::X25519MLKEM768);
+}
+
+#[test]
+fn a_request_with_too_many_headers_is_refused() {
+    let org = Org::new();
+    let server = org.start();
+    let many = "a: b\r\n".repeat(65);
+    assert_eq!(server.get("/healthz", &many).status, 431);
+    let long = format!("a: {}\r\n", "b".repeat(20_000));
+    assert_eq!(server.get("/healthz", &long).status, 431);
+}
+
+#[test]
+fn a_request_names_one_host() {
+    let org = Org::new();
+    let server = org.start();
+    for (version, hosts, status) in [
+        ("1.1", "", 400),
+        ("1.1", "host: a\r\nhost: b\r\n", 400),
+        ("1.1", "host: a\r\n", 200),
+        ("1.1", "host:\r\n", 200),
+        ("1.0", "", 200),
+    ] {
+        let request = format!("GET /healthz HTTP/{version}\r\nconnection: close\r\n{hosts}\r\n");
+        let answer = server.send(request.as_bytes());
+        assert_eq!(answer.status, status, "{version} {hosts:?}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said_so() {
+    let org = Org::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = org.command(&["run", "--listen", &address]);
+    failed(&output, 1, "cannot listen on");
+    assert!(said(&output).contains("stop the program that uses the port"));
+}
+
+#[test]
+fn signals_end_the_server_with_their_exit_codes() {
+    let org = Org::new();
+    assert_eq!(org.start().stop(Signal::INT), Some(130));
+    assert_eq!(org.start().stop(Signal::TERM), Some(143));
+}
+
+#[test]
+fn one_folder_has_one_server() {
+    let org = Org::new();
+    let _first = org.start();
+    let second = org.command(&["run", "--listen", "127.0.0.1:0"]);
+    failed(&second, 10, "another auth-server runs on");
+}
+
+/// A hundred requests with long paths on each of so many connections. Each is logged with some 300
+/// bytes: 4 connections fill a pipe, 30 the queue before it too.
+fn flood_log(server: &Server, connections: usize) {
+    let request = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(12_000));
+    for _ in 0..connections {
+        let mut stream = server.connect();
+        for _ in 0..100 {
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = [0; 4096];
+            let read = stream.read(&mut answer).unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 404"));
+        }
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_stop_the_server() {
+    let org = Org::with_user("alice");
+    let mut server = Server::start_unread(&org, &[]);
+    flood_log(&server, 30);
+    let start = Instant::now();
+    assert_eq!(server.get("/root.crt", "").certificate(), org.root());
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // Read again, it says how much is missing.
+    server.read_log();
+    eventually("the number of lost lines", Duration::from_secs(5), || {
+        server.log().contains("log lines were lost")
+    });
+    let longest = server.log().lines().map(str::len).max();
+    assert!(longest < Some(400), "{longest:?}");
+}
+
+#[test]
+fn signals_end_a_server_whose_log_nobody_reads() {
+    let org = Org::new();
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let server = Server::start_unread(&org, &[]);
+        flood_log(&server, 4);
+        let start = Instant::now();
+        assert_eq!(server.stop(signal), Some(code));
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,312 @@
+//! The real program on a folder of its own and a port of its own, and a small HTTPS client.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version};
+use tempfile::TempDir;
+
+pub(crate) const PASSPHRASE: &str = "the tide turns twice daily";
+pub(crate) const PASSWORD: &str = "seven blue harbour cranes";
+
+/// An organisation in a temporary folder.
+pub(crate) struct Org {
+    dir: TempDir,
+}
+
+impl Org {
+    /// Made by `init`, with the fast kind of key.
+    pub(crate) fn new() -> Self {
+        let org = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        std::fs::write(org.passphrase_file(), PASSPHRASE).unwrap();
+        let made = org.command(&["init", "--org", "Acme Corp", "--key-type", "p256"]);
+        succeeded(&made);
+        org
+    }
+
+    pub(crate) fn with_user(alias: &str) -> Self {
+        let org = Self::new();
+        org.add(alias, PASSWORD);
+        org
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
+    pub(crate) fn passphrase_file(&self) -> PathBuf {
+        self.dir.path().join("passphrase")
+    }
+
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.home().join("root.crt")).unwrap()
+    }
+
+    /// The program, with this organisation's folder and passphrase.
+    pub(crate) fn program(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auth-server"));
+        command
+            .args(args)
+            .env("ORGSHARE_AUTH_DIR", self.home())
+            .env("ORGSHARE_AUTH_PASSPHRASE_FILE", self.passphrase_file())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end. A server that starts where it should have refused is stopped.
+    pub(crate) fn command(&self, args: &[&str]) -> Output {
+        let program = self.program(args);
+        let mut bounded = Command::new("timeout");
+        bounded
+            .arg("60")
+            .arg(program.get_program())
+            .args(program.get_args());
+        for (name, value) in program.get_envs() {
+            bounded.env(name, value.unwrap());
+        }
+        bounded.stdin(Stdio::null()).output().unwrap()
+    }
+
+    pub(crate) fn with_input(&self, args: &[&str], input: &str) -> Output {
+        let mut child = self
+            .program(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    pub(crate) fn add(&self, alias: &str, password: &str) {
+        succeeded(&self.with_input(&["user", "add", alias, "--password-file", "-"], password));
+    }
+
+    pub(crate) fn start(&self) -> Server {
+        Server::start(self, &[])
+    }
+}
+
+pub(crate) fn succeeded(output: &Output) {
+    assert!(output.status.success(), "{}", said(output));
+}
+
+/// Both streams, for messages.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Expects that exit code and that text on standard error, and nothing on standard output.
+pub(crate) fn failed(output: &Output, code: i32, text: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(text), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) log: Arc<Mutex<String>>,
+    stderr: Option<BufReader<ChildStderr>>,
+    root: CertificateDer<'static>,
+}
+
+impl Server {
+    pub(crate) fn start(org: &Org, more: &[&str]) -> Self {
+        let mut server = Self::start_unread(org, more);
+        server.read_log();
+        server
+    }
+
+    /// Nobody reads its standard error after the line that tells the address.
+    pub(crate) fn start_unread(org: &Org, more: &[&str]) -> Self {
+        let mut args = vec!["run", "--listen", "127.0.0.1:0"];
+        args.extend(more);
+        let mut child = org.program(&args).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let address = loop {
+            let mut line = String::new();
+            assert!(
+                stderr.read_line(&mut line).unwrap() > 0,
+                "{}",
+                log.lock().unwrap()
+            );
+            log.lock().unwrap().push_str(&line);
+            if let Some((_, rest)) = line.split_once("listening on https://") {
+                let end = rest.find(|c: char| c != ':' && c != '.' && !c.is_ascii_digit());
+                break rest[..end.unwrap_or(rest.len())].parse().unwrap();
+            }
+        };
+        Self {
+            child,
+            address,
+            log,
+            stderr: Some(stderr),
+            root: org.root(),
+        }
+    }
+
+    /// From now on the log is read.
+    pub(crate) fn read_log(&mut self) {
+        let mut stderr = self.stderr.take().unwrap();
+        let log = self.log.clone();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|read| read > 0) {
+                log.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+    }
+
+    /// Connects and finishes nothing yet: the handshake runs with the first byte.
+    pub(crate) fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root.clone()).unwrap();
+        let provider = Arc::new(auth_server::tls::provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(40)))
+            .unwrap();
+        StreamOwned::new(tls, socket)
+    }
+
+    pub(crate) fn send(&self, request: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        // The server may answer and close before it has read all.
+        let _ = stream.write_all(request).and_then(|()| stream.flush());
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        Answer::parse(&bytes)
+    }
+
+    pub(crate) fn get(&self, path: &str, headers: &str) -> Answer {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        self.send(request.as_bytes())
+    }
+
+    pub(crate) fn post(&self, kind: &str, body: &[u8]) -> Answer {
+        let mut request = format!(
+            "POST /verify HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.send(&request)
+    }
+
+    pub(crate) fn login(&self, alias: &str, password: &str) -> Answer {
+        self.login_with(alias, password, &request(&KeyPair::generate().unwrap()))
+    }
+
+    pub(crate) fn login_with(&self, alias: &str, password: &str, csr: &str) -> Answer {
+        let body = serde_json::json!({"alias": alias, "password": password, "csr": csr});
+        self.post("application/json", body.to_string().as_bytes())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Ends it by a signal and returns the exit code.
+    pub(crate) fn stop(mut self, signal: rustix::process::Signal) -> Option<i32> {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A certificate request in PEM, made by another implementation than the server's.
+pub(crate) fn request(key: &KeyPair) -> String {
+    let params = CertificateParams::default();
+    let der = params.serialize_request(key).unwrap();
+    pem("CERTIFICATE REQUEST", der.der())
+}
+
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    use x509_cert::der::pem::{LineEnding, encode_string};
+    encode_string(label, LineEnding::LF, der).unwrap()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        Self {
+            status: head[9..12].parse().unwrap(),
+            head,
+            body: bytes[end + 4..].to_vec(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        assert_eq!(self.status, 200, "{}", self.text());
+        CertificateDer::from_pem_slice(&self.body).unwrap()
+    }
+}
+
+/// Waits until `holds`, for as long as anybody would wait.
+pub(crate) fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}

@@ -1,0 +1,28 @@
+//! Demo organisation, benchmarks, dissector and end-to-end tests of orgshare.
+//!
+//! The library runs the real programs: an [`organisation::Organisation`] is a real auth server in
+//! a temporary folder, a [`device::Device`] a real peer with a folder of its own. Between them can
+//! stand a [`proxy::Proxy`] that damages what it relays, and against them a [`rogue`] who presents
+//! what [`foreign`] has forged. Nothing here sleeps to wait: everything waits for a line, a frame
+//! or an exit, and has a deadline.
+
+pub mod bare_peer;
+pub mod capture;
+pub mod counts;
+mod credulous;
+pub mod device;
+pub mod dialogue;
+pub mod error;
+mod finished;
+pub mod foreign;
+pub mod frames;
+pub mod organisation;
+pub mod process;
+pub mod programs;
+pub mod proxy;
+pub mod rogue;
+pub mod scratch;
+pub mod stage;
+mod system;
+pub mod terminal;
+pub mod ui;

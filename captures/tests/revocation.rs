@@ -1,0 +1,79 @@
+//! A person who was disabled is refused by everybody who reaches the auth server.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use captures::error::Result;
+use captures::process::{Finished, PATIENCE};
+use captures::stage::Stage;
+
+const REVOKED: i32 = 7;
+
+/// Repeats an attempt until it is refused: the running server looks for new revocations every half
+/// second, and signs its list then.
+fn refused_in_time(mut attempt: impl FnMut() -> Result<Finished>) -> Result<Finished> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let finished = attempt()?;
+        if finished.code == Some(REVOKED) || Instant::now() > end {
+            return finished.refused(REVOKED, &["revoked"]);
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_disabled_provider_is_refused_at_the_next_get_and_nothing_is_kept() -> Result<()> {
+    let stage = Stage::set()?;
+    stage.offer("a", b"contents")?;
+    stage.get_identical("a")?;
+    stage
+        .organisation
+        .run(&["user", "disable", "bob"])?
+        .success()?;
+    stage.offer("b", b"contents")?;
+    let mut tries = 0;
+    let last = refused_in_time(|| {
+        tries += 1;
+        let to = stage.inbox(&format!("b{tries}"));
+        stage.alice.get(&stage.source("b"), &to)
+    })?;
+    assert!(
+        !stage.inbox(&format!("b{tries}")).exists(),
+        "{}",
+        last.said()
+    );
+    Ok(())
+}
+
+#[test]
+fn nothing_of_a_disabled_provider_s_file_is_printed() -> Result<()> {
+    let stage = Stage::set()?;
+    stage.offer("a", b"do not print this")?;
+    stage
+        .organisation
+        .run(&["user", "disable", "bob"])?
+        .success()?;
+    let source = stage.source("a");
+    let last = refused_in_time(|| stage.alice.run(&["get", &source, "-"]))?;
+    assert!(!last.said().contains("do not print this"));
+    Ok(())
+}
+
+#[test]
+fn a_disabled_requester_is_refused_by_a_listener_that_starts_afterwards() -> Result<()> {
+    let stage = Stage::set()?;
+    stage.offer("a", b"contents")?;
+    stage
+        .organisation
+        .run(&["user", "disable", "alice"])?
+        .success()?;
+    let mut tries = 0;
+    refused_in_time(|| {
+        tries += 1;
+        let to = stage.inbox(&format!("a{tries}"));
+        let listener = stage.bob.serve("files", stage.shared())?;
+        stage.alice.get(&listener.source("files/a"), &to)
+    })?;
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Intake of the organisation's certificate revocation list (RFC 5280, 5): signature, number,
+//! dates and size are checked before it replaces the one held.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+};
+use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
+use x509_cert::crl::CertificateList;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::CrlNumber;
+use x509_cert::ext::{Extension, Extensions};
+
+use crate::identity::{OrgRoot, unix_time};
+use crate::limits::MAX_CRL_BYTES;
+
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+
+/// Why a revocation list is refused. The one held stays in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CrlError {
+    /// Over the size limit.
+    #[error("the revocation list has {actual} bytes, more than the limit of {limit}")]
+    TooLong {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes received.
+        actual: usize,
+    },
+    /// Not a version 2 CRL in DER, or without number or nextUpdate.
+    #[error("the revocation list cannot be read")]
+    Malformed,
+    /// A critical extension that this program does not know: ignoring it could miss revocations.
+    #[error("the revocation list has an unknown critical extension {oid}")]
+    UnknownCritical {
+        /// The extension.
+        oid: String,
+    },
+    /// Issued under another name than the org root's.
+    #[error("the revocation list is not this organisation's")]
+    OtherIssuer,
+    /// The signature is not the org root's.
+    #[error("the revocation list is not signed by the org root")]
+    BadSignature,
+    /// Dated in the future.
+    #[error("the revocation list is dated in the future; check this device's clock")]
+    NotYetValid,
+    /// Past its nextUpdate.
+    #[error("the revocation list is out of date")]
+    Expired,
+    /// A lower number than one already held: somebody replays an old list.
+    #[error("the revocation list has number {actual}, but number {held} was seen already")]
+    RolledBack {
+        /// The highest number seen.
+        held: u64,
+        /// The number received.
+        actual: u64,
+    },
+}
+
+/// A revocation list that the org root signed.
+#[derive(Clone)]
+pub struct RevocationList {
+    der: CertificateRevocationListDer<'static>,
+    number: u64,
+    this_update: UnixTime,
+    next_update: UnixTime,
+    revoked: HashSet<Box<[u8]>>,
+}
+
+/// Clocks of an organisation differ a little: a list may be dated this far ahead, in seconds.
+const CLOCK_SKEW_SECS: u64 = 300;
+
+impl RevocationList {
+    /// Checks a list just received: it must be signed by `root`, in force at `now`, and not older
+    /// than the `held` number.
+    ///
+    /// # Errors
+    /// When any of that does not hold.
+    pub fn accept(
+        der: CertificateRevocationListDer<'static>,
+        root: &OrgRoot,
+        now: UnixTime,
+        held: Option<u64>,
+    ) -> Result<Self, CrlError> {
+        let list = Self::read(der, root)?;
+        if list.this_update.as_secs() > now.as_secs().saturating_add(CLOCK_SKEW_SECS) {
+            return Err(CrlError::NotYetValid);
+        }
+        if !list.is_fresh(now) {
+            return Err(CrlError::Expired);
+        }
+        match held {
+            Some(held) if list.number < held => Err(CrlError::RolledBack {
+                held,
+                actual: list.number,
+            }),
+            _ => Ok(list),
+        }
+    }
+
+    /// Reads a list that was accepted before and kept: signature and form are checked again, the
+    /// dates are not, so that a stale one can still tell its number.
+    ///
+    /// # Errors
+    /// When it is not a list signed by `root`.
+    pub fn read(
+        der: CertificateRevocationListDer<'static>,
+        root: &OrgRoot,
+    ) -> Result<Self, CrlError> {
+        if der.len() > MAX_CRL_BYTES {
+            return Err(CrlError::TooLong {
+                limit: MAX_CRL_BYTES,
+                actual: der.len(),
+            });
+        }
+        let parsed = CertificateList::from_der(&der).map_err(|_| CrlError::Malformed)?;
+        check_signature(&parsed, root)?;
+        let tbs = parsed.tbs_cert_list;
+        let number = crl_number(tbs.crl_extensions.as_ref())?;
+        let entries = tbs.revoked_certificates.iter().flatten();
+        for extensions in entries.filter_map(|entry| entry.crl_entry_extensions.as_ref()) {
+            refuse_unknown_critical(extensions)?;
+        }
+        let next_update = tbs.next_update.ok_or(CrlError::Malformed)?;
+        let revoked = tbs.revoked_certificates.unwrap_or_default();
+        Ok(Self {
+            number,
+            this_update: unix_time(tbs.this_update),
+            next_update: unix_time(next_update),
+            revoked: revoked
+                .iter()
+                .map(|entry| entry.serial_number.as_bytes().into())
+                .collect(),
+            der,
+        })
+    }
+
+    /// The list, DER.
+    pub fn der(&self) -> &CertificateRevocationListDer<'static> {
+        &self.der
+    }
+
+    /// Its CRL number (RFC 5280, 5.2.3).
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Until when it may be relied on.
+    pub fn next_update(&self) -> UnixTime {
+        self.next_update
+    }
+
+    /// Whether it may be relied on at `now`.
+    pub fn is_fresh(&self, now: UnixTime) -> bool {
+        now < self.next_update
+    }
+
+    /// Whether it names this serial number.
+    pub fn is_revoked(&self, serial: &[u8]) -> bool {
+        self.revoked.contains(serial)
+    }
+
+    /// Certificates it names.
+    pub fn revoked_count(&self) -> usize {
+        self.revoked.len()
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationList")
+            .field("number", &self.number)
+            .field("revoked", &self.revoked.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_signature(list: &CertificateList, root: &OrgRoot) -> Result<(), CrlError> {
+    let tbs = &list.tbs_cert_list;
+    if tbs.signature != list.signature_algorithm {
+        return Err(CrlError::Malformed);
+    }
+    if tbs.issuer != *root.subject() {
+        return Err(CrlError::OtherIssuer);
+    }
+    let algorithm: &'static dyn VerificationAlgorithm = match list.signature_algorithm.oid {
+        SHA256_WITH_RSA => &RSA_PKCS1_2048_8192_SHA256,
+        ECDSA_WITH_SHA256 => &ECDSA_P256_SHA256_ASN1,
+        _ => return Err(CrlError::BadSignature),
+    };
+    let signed = tbs.to_der().map_err(|_| CrlError::Malformed)?;
+    let signature = list.signature.as_bytes().ok_or(CrlError::Malformed)?;
+    UnparsedPublicKey::new(algorithm, root.public_key())
+        .verify(&signed, signature)
+        .map_err(|_| CrlError::BadSignature)
+}
+
+fn refuse_unknown_critical(extensions: &[Extension]) -> Result<(), CrlError> {
+    let unknown = |extension: &&Extension| extension.critical && extension.extn_id != CRL_NUMBER;
+    match extensions.iter().find(unknown) {
+        Some(extension) => Err(CrlError::UnknownCritical {
+            oid: extension.extn_id.to_string(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Entry and list extensions other than the number are not critical in our lists; a critical
+/// one that is not understood must not be ignored (RFC 5280, 5.2).
+fn crl_number(extensions: Option<&Extensions>) -> Result<u64, CrlError> {
+    let extensions = extensions.map(Vec::as_slice).unwrap_or_default();
+    refuse_unknown_critical(extensions)?;
+    let number = extensions
+        .iter()
+        .find(|extension| extension.extn_id == CRL_NUMBER)
+        .and_then(|extension| CrlNumber::from_der(extension.extn_value.as_bytes()).ok())
+        .ok_or(CrlError::Malformed)?;
+    let bytes = number.0.as_bytes();
+    if bytes.len() > 8 {
+        return Err(CrlError::Malformed);
+    }
+    Ok(bytes
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, TestOrg, at};
+
+    const DAY: u64 = 86_400;
+
+    fn accept(org: &TestOrg, der: Vec<u8>, held: Option<u64>) -> Result<RevocationList, CrlError> {
+        RevocationList::accept(der.into(), &org.root(), at(NOW), held)
+    }
+
+    #[test]
+    fn a_good_list_tells_its_number_and_whom_it_names() {
+        let org = TestOrg::new("acme");
+        let list = org.revoke(7, &[1, 300]);
+        assert_eq!(list.number(), 7);
+        assert_eq!(list.revoked_count(), 2);
+        assert!(list.is_revoked(&[1]));
+        assert!(list.is_revoked(&[1, 44]));
+        assert!(!list.is_revoked(&[2]));
+    }
+
+    #[test]
+    fn lists_out_of_their_time_are_refused_but_can_be_read() {
+        let org = TestOrg::new("acme");
+        let stale = org.crl_der(1, &[], NOW - DAY, NOW);
+        assert_eq!(
+            accept(&org, stale.clone(), None).unwrap_err(),
+            CrlError::Expired
+        );
+        assert!(RevocationList::read(stale.into(), &org.root()).is_ok());
+        let future = org.crl_der(1, &[], NOW + 301, NOW + DAY);
+        assert_eq!(
+            accept(&org, future, None).unwrap_err(),
+            CrlError::NotYetValid
+        );
+        let skewed = org.crl_der(1, &[], NOW + 299, NOW + DAY);
+        assert!(accept(&org, skewed, None).is_ok());
+    }
+
+    #[test]
+    fn a_list_is_never_rolled_back() {
+        let org = TestOrg::new("acme");
+        let list = org.crl_der(4, &[], NOW - 1, NOW + DAY);
+        assert!(accept(&org, list.clone(), Some(4)).is_ok());
+        assert_eq!(
+            accept(&org, list, Some(5)).unwrap_err(),
+            CrlError::RolledBack { held: 5, actual: 4 }
+        );
+    }
+
+    #[test]
+    fn forged_lists_are_refused() {
+        let org = TestOrg::new("acme");
+        let same_name = TestOrg::new("acme");
+        let other = TestOrg::new("other");
+        let forged = |org: &TestOrg| org.crl_der(9, &[], NOW - 1, NOW + DAY);
+        assert_eq!(
+            accept(&org, forged(&same_name), None).unwrap_err(),
+            CrlError::BadSignature
+        );
+        assert_eq!(
+            accept(&org, forged(&other), None).unwrap_err(),
+            CrlError::OtherIssuer
+        );
+    }
+
+    #[test]
+    fn a_list_cut_at_any_byte_or_with_any_bit_flipped_is_refused() {
+        let org = TestOrg::new("acme");
+        let good = org.crl_der(1, &[5], NOW - 1, NOW + DAY);
+        for length in 0..good.len() {
+            assert!(accept(&org, good[..length].to_vec(), None).is_err());
+        }
+        for bit in 0..good.len() * 8 {
+            let mut bent = good.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert!(accept(&org, bent, None).is_err(), "bit {bit}");
+        }
+        let trailing = [good.as_slice(), &[0]].concat();
+        assert_eq!(
+            accept(&org, trailing, None).unwrap_err(),
+            CrlError::Malformed
+        );
+    }
+
+    #[test]
+    fn an_oversized_list_is_refused_unread() {
+        let org = TestOrg::new("acme");
+        assert!(matches!(
+            accept(&org, vec![0x30; MAX_CRL_BYTES + 1], None),
+            Err(CrlError::TooLong { .. })
+        ));
+    }
+}

@@ -1,0 +1,329 @@
+//! The auth server as a peer sees it: login, root certificate, revocation list.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::crl::RevocationList;
+use common::handshake::provider;
+use common::identity::{Fingerprint, OrgRoot};
+use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES};
+use common::name::Escaped;
+use rustls::CertificateError;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use serde::Serialize;
+use ureq::http::{Response, StatusCode, Uri, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Body, Error as HttpError};
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure, reason};
+
+/// Seconds for a whole exchange with the server, a slow password hash included.
+const EXCHANGE_SECS: u64 = 30;
+
+/// Seconds to connect.
+const CONNECT_SECS: u64 = 5;
+
+/// An auth server whose certificate is verified against the org root.
+#[derive(Debug, Clone)]
+pub struct AuthClient {
+    base: String,
+    agent: Agent,
+}
+
+/// Whom to log in. The password is wiped with the request.
+#[derive(Serialize)]
+struct Login<'a> {
+    alias: &'a str,
+    password: &'a str,
+    csr: &'a str,
+}
+
+/// Brings a server's address into the form `https://HOST:PORT`.
+///
+/// # Errors
+/// When it is not an HTTPS address.
+pub fn normalise(url: &str) -> Result<String, Failure> {
+    let wrong = || {
+        Failure::new(
+            Exit::Usage,
+            format!("{} is not the address of an auth server", Escaped(url)),
+        )
+        .hint("write https://HOST or https://HOST:PORT")
+    };
+    let uri: Uri = url.trim().parse().map_err(|_| wrong())?;
+    let plain = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
+    let authority = uri.authority().ok_or_else(wrong)?;
+    if uri.scheme_str() != Some("https") || !plain || authority.as_str().contains('@') {
+        return Err(wrong());
+    }
+    let port = authority.port_u16().unwrap_or(AUTH_SERVER_PORT);
+    Ok(format!("https://{}:{port}", authority.host()))
+}
+
+fn agent(tls: TlsConfig) -> Agent {
+    Agent::config_builder()
+        .tls_config(tls)
+        .https_only(true)
+        .proxy(None)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(CONNECT_SECS)))
+        .timeout_global(Some(Duration::from_secs(EXCHANGE_SECS)))
+        .user_agent("orgshare-peer")
+        .build()
+        .into()
+}
+
+fn tls() -> ureq::tls::TlsConfigBuilder {
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(provider())
+}
+
+impl AuthClient {
+    /// The server at `base`, trusted only with a certificate from `root`.
+    pub fn new(base: &str, root: &OrgRoot) -> Self {
+        let roots = [Certificate::from_der(root.certificate()).to_owned()];
+        let tls = tls()
+            .root_certs(RootCerts::Specific(Arc::new(roots.to_vec())))
+            .build();
+        Self {
+            base: base.to_owned(),
+            agent: agent(tls),
+        }
+    }
+
+    /// Logs in: the certificate for the request's key, PEM.
+    ///
+    /// # Errors
+    /// When the server refuses, is busy, cannot be reached, or answers nonsense.
+    pub fn login(&self, alias: &str, password: &str, csr: &str) -> Result<String, Failure> {
+        let login = Login {
+            alias,
+            password,
+            csr,
+        };
+        let body = serde_json::to_vec(&login)
+            .map(Zeroizing::new)
+            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+        let response = self
+            .agent
+            .post(format!("{}/verify", self.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .send(body.as_slice())
+            .map_err(|error| self.failed(&error))?;
+        match response.status() {
+            StatusCode::OK => {
+                let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
+                String::from_utf8(bytes).map_err(|_| self.nonsense())
+            }
+            StatusCode::UNAUTHORIZED => Err(unauthorized()),
+            other => Err(self.refused(other, &response)),
+        }
+    }
+
+    /// Fetches the revocation list if it is newer than the one held: `None` when it is not.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or its list is refused: the one held stays in force.
+    pub fn newer_crl(
+        &self,
+        root: &OrgRoot,
+        held: Option<&RevocationList>,
+        now: UnixTime,
+    ) -> Result<Option<RevocationList>, Failure> {
+        let mut request = self.agent.get(format!("{}/root.crl", self.base));
+        if let Some(held) = held {
+            request = request.header(header::IF_NONE_MATCH, format!("\"{}\"", held.number()));
+        }
+        let response = request.call().map_err(|error| self.failed(&error))?;
+        match response.status() {
+            StatusCode::OK => {
+                let der = self.body(response, MAX_CRL_BYTES)?;
+                let number = held.map(RevocationList::number);
+                RevocationList::accept(der.into(), root, now, number)
+                    .map(Some)
+                    .map_err(|error| Failure::new(Exit::NotTrusted, error.to_string()))
+            }
+            StatusCode::NOT_MODIFIED => Ok(None),
+            other => Err(self.refused(other, &response)),
+        }
+    }
+
+    fn body(&self, response: Response<Body>, limit: usize) -> Result<Vec<u8>, Failure> {
+        response
+            .into_body()
+            .into_with_config()
+            .limit(u64::try_from(limit).unwrap_or(u64::MAX))
+            .read_to_vec()
+            .map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &HttpError) -> Failure {
+        failed(&self.base, error)
+    }
+
+    fn refused(&self, status: StatusCode, response: &Response<Body>) -> Failure {
+        let after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<u64>().ok());
+        let later = match after {
+            Some(secs) => format!("try again in {secs} s"),
+            None => "try again later".into(),
+        };
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                Failure::new(Exit::LoginRefused, "too many failed logins").hint(later)
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                Failure::new(Exit::Temporary, "the auth server is busy").hint(later)
+            }
+            other => Failure::new(
+                Exit::Other,
+                format!("the auth server at {} answered {other}", self.base),
+            )
+            .hint("ask your administrator"),
+        }
+    }
+
+    fn nonsense(&self) -> Failure {
+        Failure::new(
+            Exit::Other,
+            format!("{} does not answer like an auth server", self.base),
+        )
+        .hint("check the address")
+    }
+}
+
+/// Wrong alias or password, or an account that is disabled: the server does not say which.
+fn unauthorized() -> Failure {
+    Failure::new(Exit::LoginRefused, "unauthorized: wrong alias or password")
+        .hint("try again, or ask your administrator")
+}
+
+fn failed(base: &str, error: &HttpError) -> Failure {
+    let unreachable = |what: &str| {
+        Failure::new(
+            Exit::Unreachable,
+            format!("the auth server at {base} cannot be reached: {what}"),
+        )
+        .hint("check the address and that it runs")
+    };
+    let certificate = match error {
+        HttpError::Io(error) => certificate_error(error),
+        HttpError::Rustls(rustls::Error::InvalidCertificate(error)) => Some(error),
+        _ => None,
+    };
+    match (certificate, error) {
+        (Some(error), _) => from_certificate(base, error),
+        (None, HttpError::Io(error)) => unreachable(&reason(error)),
+        (None, HttpError::Timeout(_)) => unreachable("no answer in time"),
+        (None, HttpError::HostNotFound) => unreachable("no such host"),
+        (None, other) => unreachable(&other.to_string()),
+    }
+}
+
+fn from_certificate(base: &str, error: &CertificateError) -> Failure {
+    let failure = |what: &str| Failure::new(Exit::NotTrusted, format!("{base}: {what}"));
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            failure("the server's certificate is not for this address")
+                .hint("use a name that the server was made for (auth-server init --host NAME)")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            failure("the server's certificate has expired").hint("check this device's clock")
+        }
+        _ => failure("the server does not belong to this device's organisation")
+            .hint("check the address; tell your administrator"),
+    }
+}
+
+/// rustls reports a refused certificate through the stream as invalid data.
+fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// Fetches an org root over a connection that proves nothing, and believes it only when it has
+/// the fingerprint that the user was given. Nothing else of the answer is kept.
+///
+/// # Errors
+/// When the server cannot be reached, or its root has another fingerprint.
+pub fn fetch_root(base: &str, expected: Fingerprint) -> Result<OrgRoot, Failure> {
+    let agent = agent(tls().disable_verification(true).build());
+    let response = agent
+        .get(format!("{base}/root.crt"))
+        .call()
+        .map_err(|error| failed(base, &error))?;
+    let nonsense = || {
+        Failure::new(Exit::Other, format!("{base} does not serve an org root"))
+            .hint("check the address")
+    };
+    if response.status() != StatusCode::OK {
+        return Err(nonsense());
+    }
+    let limit = u64::try_from(2 * MAX_CERTIFICATE_BYTES).unwrap_or(u64::MAX);
+    let pem = response
+        .into_body()
+        .into_with_config()
+        .limit(limit)
+        .read_to_vec()
+        .map_err(|error| failed(base, &error))?;
+    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| nonsense())?;
+    let actual = Fingerprint::of(&der);
+    if actual != expected {
+        return Err(Failure::new(
+            Exit::NotTrusted,
+            format!(
+                "the root certificate of {base} has the fingerprint {actual}, not the one given"
+            ),
+        )
+        .hint("check the fingerprint with your administrator; nothing was stored"));
+    }
+    OrgRoot::from_der(der).map_err(|error| Failure::new(Exit::NotTrusted, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::NamedGroup;
+
+    #[test]
+    fn a_login_prefers_the_post_quantum_key_exchange() {
+        let groups: Vec<_> = provider()
+            .kx_groups
+            .iter()
+            .map(|group| group.name())
+            .collect();
+        assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
+    }
+
+    #[test]
+    fn only_https_addresses_name_an_auth_server() {
+        for (text, base) in [
+            ("https://auth.example", "https://auth.example:12565"),
+            ("https://auth.example:443/", "https://auth.example:443"),
+            (" https://[::1]:9 ", "https://[::1]:9"),
+        ] {
+            assert_eq!(normalise(text).as_deref(), Ok(base), "{text}");
+        }
+        for text in [
+            "",
+            "auth.example",
+            "http://auth.example",
+            "https://a/b",
+            "https://u@a",
+            "file:///x",
+            "https://a?b",
+        ] {
+            assert_eq!(normalise(text).unwrap_err().exit, Exit::Usage, "{text}");
+        }
+    }
+}

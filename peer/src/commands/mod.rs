@@ -1,0 +1,8 @@
+//! One command, one file. Each takes checked options and returns what to print or a failure.
+
+pub mod get;
+pub mod login;
+pub mod logout;
+pub mod serve;
+pub mod trust;
+pub mod whoami;

@@ -1,0 +1,209 @@
+//! What this device knows and is: org root, revocation list, private key and certificate, and the
+//! auth server that it belongs to.
+
+use std::sync::Arc;
+
+use common::crl::RevocationList;
+use common::handshake::{Credentials, Trust};
+use common::identity::OrgRoot;
+use common::limits::MAX_CRL_BYTES;
+use pem::Pem;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Exit, Failure};
+use crate::home::{self, Home};
+
+/// The auth server of this device and who is logged in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// `https://HOST:PORT`.
+    pub server: Option<String>,
+    /// Who logged in last.
+    pub alias: Option<String>,
+}
+
+/// The files of one [`Home`], read and written as values.
+#[derive(Debug, Clone)]
+pub struct IdentityStore {
+    home: Home,
+}
+
+impl IdentityStore {
+    /// The store in that folder.
+    pub fn new(home: Home) -> Self {
+        Self { home }
+    }
+
+    /// Where it lies.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The org root.
+    ///
+    /// # Errors
+    /// When the device trusts no organisation yet, or the file is damaged.
+    pub fn root(&self) -> Result<OrgRoot, Failure> {
+        self.root_if_any()?.ok_or_else(|| {
+            Failure::new(Exit::NotLoggedIn, "this device trusts no organisation yet").hint(
+                "run the line that the administrator's auth-server printed: \
+                 peer trust https://HOST:12565 --fingerprint SHA256:...",
+            )
+        })
+    }
+
+    /// The org root, if the device has one.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn root_if_any(&self) -> Result<Option<OrgRoot>, Failure> {
+        let Some(path) = self.home.existing_root() else {
+            return Ok(None);
+        };
+        let damaged = || {
+            Failure::new(
+                Exit::LocalFile,
+                format!("{} holds no org root certificate", path.display()),
+            )
+            .hint("remove it and run peer trust again")
+        };
+        let pem = home::read_small(&path)?.ok_or_else(damaged)?;
+        let der = CertificateDer::from_pem_slice(&pem).map_err(|_| damaged())?;
+        OrgRoot::from_der(der).map(Some).map_err(|_| damaged())
+    }
+
+    /// Keeps an org root: exactly this certificate, encoded anew, so that nothing that came beside
+    /// it is ever trusted by other programs that read the file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_root(&self, root: &OrgRoot) -> Result<(), Failure> {
+        self.home.create()?;
+        let pem = pem::encode(&Pem::new("CERTIFICATE", root.certificate().to_vec()));
+        home::write_private(&self.home.root(), pem.as_bytes())
+    }
+
+    /// Server and alias; empty when nothing was kept.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn account(&self) -> Result<Account, Failure> {
+        let path = self.home.account();
+        let Some(bytes) = home::read_small(&path)? else {
+            return Ok(Account::default());
+        };
+        toml::from_slice(&bytes).map_err(|error| {
+            Failure::new(
+                Exit::LocalFile,
+                format!("{}: {}", path.display(), error.message()),
+            )
+            .hint("remove it and run peer trust again")
+        })
+    }
+
+    /// Keeps server and alias.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_account(&self, account: &Account) -> Result<(), Failure> {
+        let text = toml::to_string(account)
+            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+        home::write_private(&self.home.account(), text.as_bytes())
+    }
+
+    /// Private key and certificate.
+    ///
+    /// # Errors
+    /// When nobody is logged in, or the file is damaged or readable by others.
+    pub fn credentials(&self, root: &OrgRoot) -> Result<Credentials, Failure> {
+        let path = self.home.device();
+        let pem = home::read_secret(&path)?.ok_or_else(|| {
+            Failure::new(Exit::NotLoggedIn, "nobody is logged in on this device")
+                .hint("run peer login ALIAS")
+        })?;
+        self.home.check()?;
+        let damaged = || {
+            Failure::new(
+                Exit::NotLoggedIn,
+                format!("{} holds no usable certificate", path.display()),
+            )
+            .hint("run peer login ALIAS")
+        };
+        let leaf = CertificateDer::from_pem_slice(&pem).map_err(|_| damaged())?;
+        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| damaged())?;
+        Credentials::new(leaf, &key, root.label()).map_err(|_| damaged())
+    }
+
+    /// Credentials that are valid at `now`.
+    ///
+    /// # Errors
+    /// As [`credentials`](Self::credentials), and when the certificate has expired.
+    pub fn valid_credentials(
+        &self,
+        root: &OrgRoot,
+        now: UnixTime,
+    ) -> Result<Arc<Credentials>, Failure> {
+        let credentials = self.credentials(root)?;
+        if credentials.is_valid_at(now) {
+            return Ok(Arc::new(credentials));
+        }
+        Err(
+            Failure::new(Exit::NotLoggedIn, "this device's certificate has expired")
+                .hint("log in again with peer login, and check the clock"),
+        )
+    }
+
+    /// Keeps private key and certificate.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_credentials(&self, key_pem: &str, certificate_pem: &str) -> Result<(), Failure> {
+        let both = zeroize::Zeroizing::new(format!("{key_pem}{certificate_pem}"));
+        home::write_private(&self.home.device(), both.as_bytes())
+    }
+
+    /// Forgets private key and certificate; `false` when there was none.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn remove_credentials(&self) -> Result<bool, Failure> {
+        let path = self.home.device();
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Failure::file(&path, &error)),
+        }
+    }
+
+    /// The revocation list held, fresh or not; `None` when there is none or it is damaged, so
+    /// that a new one is fetched.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn crl(&self, root: &OrgRoot) -> Result<Option<RevocationList>, Failure> {
+        let limit = u64::try_from(MAX_CRL_BYTES).unwrap_or(u64::MAX);
+        let bytes = home::read_bounded(&self.home.crl(), limit)?;
+        Ok(bytes.and_then(|der| RevocationList::read(der.into(), root).ok()))
+    }
+
+    /// Keeps a revocation list that was accepted.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_crl(&self, list: &RevocationList) -> Result<(), Failure> {
+        home::write_private(&self.home.crl(), list.der())
+    }
+}
+
+/// Trust built from root and list.
+///
+/// # Errors
+/// When the verifier takes neither; they were checked when they were kept.
+pub fn trust(root: &OrgRoot, crl: RevocationList) -> Result<Arc<Trust>, Failure> {
+    Trust::new(root.clone(), crl)
+        .map(Arc::new)
+        .map_err(|error| Failure::new(Exit::LocalFile, error.to_string()))
+}

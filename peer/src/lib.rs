@@ -1,0 +1,20 @@
+//! The orgshare peer: listener and requester.
+
+pub mod address;
+pub mod auth_client;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod connection;
+pub mod failure;
+pub mod home;
+pub mod identity_store;
+pub mod interactive;
+pub mod listener;
+pub mod options;
+pub mod revalidation;
+pub mod run;
+pub mod share;
+pub mod signals;
+pub mod transfer;
+pub mod ui;

@@ -1,0 +1,119 @@
+//! The revocation list, looked for anew while a connection is already being made.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use common::crl::RevocationList;
+use common::handshake::{Trust, VerifiedPeer};
+use common::identity::OrgRoot;
+
+use crate::auth_client::AuthClient;
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::identity_store::{IdentityStore, trust};
+
+/// A question to the auth server under way.
+type Question = JoinHandle<Result<Option<RevocationList>, Failure>>;
+
+/// Trust to dial with now, and what will be known before a file gets its final name.
+pub struct Revalidation {
+    store: IdentityStore,
+    root: OrgRoot,
+    trust: Arc<Trust>,
+    question: Option<Question>,
+}
+
+impl Revalidation {
+    /// Asks the auth server for a newer list. Returns at once while the list held is fresh, else
+    /// when the answer is there.
+    ///
+    /// # Errors
+    /// When no fresh list is to be had: without one nobody is trusted.
+    pub fn start(
+        store: &IdentityStore,
+        root: &OrgRoot,
+        server: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let held = store.crl(root)?;
+        let question = server.map(|server| ask(server, root, held.clone()));
+        match held.filter(|list| list.is_fresh(clock::now())) {
+            Some(list) => Ok(Self {
+                store: store.clone(),
+                root: root.clone(),
+                trust: trust(root, list)?,
+                question,
+            }),
+            None => {
+                let list = fresh(question)?;
+                store.save_crl(&list)?;
+                Ok(Self {
+                    store: store.clone(),
+                    root: root.clone(),
+                    trust: trust(root, list)?,
+                    question: None,
+                })
+            }
+        }
+    }
+
+    /// What to trust now.
+    pub fn trust(&self) -> Arc<Trust> {
+        self.trust.clone()
+    }
+
+    /// Waits for the answer and looks at `peer` again under the newest list. A server that cannot
+    /// be reached is no reason to refuse while the list held is fresh.
+    ///
+    /// # Errors
+    /// When the peer is not to be trusted any more, or the server's list was refused.
+    pub fn clear(&mut self, peer: &VerifiedPeer) -> Result<(), Failure> {
+        let answer = self.question.take().map_or(Ok(None), wait);
+        match answer {
+            Ok(Some(newer)) => {
+                self.store.save_crl(&newer)?;
+                self.trust = trust(&self.root, newer)?;
+            }
+            Ok(None) => {}
+            Err(failure) if failure.exit == Exit::NotTrusted => return Err(failure),
+            Err(_) => {}
+        }
+        let alias = peer.certificate().name().alias();
+        self.trust
+            .check_again(peer, clock::now())
+            .map_err(|reason| {
+                Failure::new(Exit::NotTrusted, format!("{alias}: {reason}"))
+                    .hint("nothing was kept; ask your administrator")
+            })
+    }
+}
+
+fn ask(server: &str, root: &OrgRoot, held: Option<RevocationList>) -> Question {
+    let client = AuthClient::new(server, root);
+    let root = root.clone();
+    thread::spawn(move || client.newer_crl(&root, held.as_ref(), clock::now()))
+}
+
+fn wait(question: Question) -> Result<Option<RevocationList>, Failure> {
+    question.join().unwrap_or_else(|_| {
+        Err(Failure::new(
+            Exit::Other,
+            "the request for the revocation list failed",
+        ))
+    })
+}
+
+/// No list is held, or a stale one: the answer is needed.
+fn fresh(question: Option<Question>) -> Result<RevocationList, Failure> {
+    let stale = || {
+        Failure::new(
+            Exit::Unreachable,
+            "this device's revocation list is out of date and nobody can be trusted without one",
+        )
+        .hint("connect to the auth server")
+    };
+    match question.map(wait) {
+        Some(Ok(Some(list))) => Ok(list),
+        Some(Err(failure)) => Err(failure),
+        Some(Ok(None)) | None => Err(stale()),
+    }
+}

@@ -1,0 +1,144 @@
+//! From the command line to an exit code.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::fs::Mode;
+use rustix::process::umask;
+
+use crate::cli::{Cli, Command, Global};
+use crate::commands::login::Login;
+use crate::commands::{get, login, logout, serve, trust, whoami};
+use crate::failure::{Exit, Failure};
+use crate::home::Home;
+use crate::identity_store::IdentityStore;
+use crate::interactive;
+use crate::options::{self, Common, Get};
+use crate::signals;
+use crate::ui;
+
+/// Runs what the command line says.
+pub fn run(cli: &Cli) -> ExitCode {
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui::error(&failure);
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}
+
+fn execute(cli: &Cli) -> Result<(), Failure> {
+    signals::set_farewell(Some("interrupted".into()));
+    forbid_core_dumps();
+    raise_file_limit();
+    signals::install().map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+    let store = IdentityStore::new(Home::locate(cli.global.dir.clone())?);
+    let common = common(&cli.global);
+    let Some(command) = &cli.command else {
+        return bare(&store, &common, cli);
+    };
+    match command {
+        Command::Trust { url, fingerprint } => {
+            tell(&common, &trust::run(&store, url, fingerprint)?);
+        }
+        Command::Login {
+            alias,
+            password_file,
+            key_type,
+            server,
+        } => {
+            let login = Login {
+                alias: alias.as_deref(),
+                may_ask: common.may_ask,
+                password_file: password_file.as_deref(),
+                key_type: *key_type,
+                server: server.as_deref(),
+            };
+            tell(&common, &login::run(&store, &login)?);
+        }
+        Command::Logout => tell(&common, &logout::run(&store)?),
+        Command::Whoami => ui::data(&whoami::run(&store)?)?,
+        Command::Serve { port, listen } => {
+            signals::set_farewell(Some("Exiting Program!".into()));
+            let listen = listen.or(&cli.listen);
+            let shares = options::shares(&listen, store.home())?;
+            serve::run(&store, &common, shares, listen.bind.as_deref(), *port)?;
+        }
+        Command::Get {
+            operands,
+            expect,
+            overwrite,
+        } => {
+            signals::set_farewell(Some(
+                "interrupted; what arrived stays as NAME.orgshare.part; run the same command again"
+                    .into(),
+            ));
+            get::run(
+                &store,
+                &common,
+                &Get::new(operands, expect.as_deref(), *overwrite)?,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn bare(store: &IdentityStore, common: &Common, cli: &Cli) -> Result<(), Failure> {
+    if common.may_ask {
+        return interactive::run(store, common, &cli.listen);
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        "no command is given, and there is no terminal to ask on",
+    )
+    .hint("see peer --help"))
+}
+
+fn common(global: &Global) -> Common {
+    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    Common {
+        quiet: global.quiet,
+        may_ask: terminal && !global.no_input,
+        timeout: Duration::from_secs(global.timeout),
+        umask: read_umask(),
+    }
+}
+
+fn tell(common: &Common, line: &str) {
+    if !common.quiet {
+        ui::note(line);
+    }
+}
+
+/// The umask can only be read by setting it. Called before any thread makes a file.
+fn read_umask() -> u32 {
+    let current = umask(Mode::RWXG | Mode::RWXO);
+    umask(current);
+    current.bits()
+}
+
+/// Each connection of a listener takes a file handle; the usual soft limit is 1024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Without it fewer connections fit; the rest wait in the system's queue.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+/// A core file would hold keys.
+fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Hardening only: where the system refuses it, the program works all the same.
+    let _ = setrlimit(Resource::Core, none);
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}

@@ -1,0 +1,10 @@
+//! Moving files: the provider's pipeline, the receiver's, and the file that is not yet whole.
+
+mod fetch;
+mod part_file;
+mod send;
+
+pub use fetch::{Clearance, FetchEvent, FetchReport, Received, Target, Wanted, fetch};
+pub(crate) use part_file::exists;
+pub use part_file::{Destination, Overwrite, PartFile};
+pub use send::{SendError, Sent, send_file};

@@ -1,0 +1,436 @@
+//! A file that is not yet whole: `NAME.orgshare.part` beside its final name, locked while it is written,
+//! and renamed only with the proof that every byte was verified.
+
+use std::fs::{File, FileTimes, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use common::limits::MAX_NAME_BYTES;
+use common::message::FileInfo;
+use common::session::VerifiedFile;
+use rustix::fs::{FlockOperation, RenameFlags};
+use rustix::io::Errno;
+
+use crate::failure::{Exit, Failure};
+
+/// What to do when the final name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Leave what is there and fail.
+    Never,
+    /// Replace it, at the moment the new file is whole.
+    Replace,
+    /// Choose another name: `NAME (1)`, `NAME (2)` and so on.
+    Rename,
+}
+
+/// Reserved: no file gets a final name that ends so, so what ends so was left by a transfer. A bare
+/// `.part` would not do: other programs, and people, name files so.
+const PART_SUFFIX: &str = ".orgshare.part";
+
+/// Names tried by [`Overwrite::Rename`] before giving up.
+const MAX_RENAMES: u32 = 1000;
+
+/// A name in a folder, chosen by the receiver.
+#[derive(Debug)]
+pub struct Destination {
+    dir: Dir,
+    folder: PathBuf,
+    name: String,
+}
+
+impl Destination {
+    /// The place that `path` names.
+    ///
+    /// # Errors
+    /// When its folder cannot be opened, or the path ends in no usable name.
+    pub fn new(path: &Path) -> Result<Self, Failure> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| {
+                Failure::new(
+                    Exit::Usage,
+                    format!("{} is not a usable file name", path.display()),
+                )
+            })?;
+        if name.ends_with(PART_SUFFIX) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("names that end with {PART_SUFFIX} are kept for files under way"),
+            )
+            .hint("give another name"));
+        }
+        let dir = Dir::open_ambient_dir(folder, ambient_authority())
+            .map_err(|error| Failure::file(folder, &error))?;
+        Ok(Self {
+            dir,
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// The final path, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    /// Whether something has the final name already.
+    pub fn exists(&self) -> bool {
+        self.dir.symlink_metadata(&self.name).is_ok()
+    }
+
+    fn failure(&self, name: &str, error: &io::Error) -> Failure {
+        Failure::file(&self.folder.join(name), error)
+    }
+}
+
+/// The name while the file is not whole; cut so that the suffix fits.
+fn part_name(name: &str) -> String {
+    let mut end = name.len().min(MAX_NAME_BYTES - PART_SUFFIX.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{PART_SUFFIX}", &name[..end])
+}
+
+/// A file under its `.part` name, locked against other transfers.
+#[derive(Debug)]
+pub struct PartFile {
+    destination: Destination,
+    part: String,
+    file: File,
+}
+
+impl PartFile {
+    /// Makes the `.part` file, or takes over one that an interrupted transfer left.
+    ///
+    /// # Errors
+    /// When it cannot be made, another transfer is writing it, or what is there is not ours.
+    pub fn create(destination: Destination) -> Result<Self, Failure> {
+        let part = part_name(&destination.name);
+        loop {
+            let file = match open_new(&destination.dir, &part) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    open_left_over(&destination, &part)?
+                }
+                Err(error) => return Err(destination.failure(&part, &error)),
+                Ok(file) => file,
+            };
+            lock(&destination, &part, &file)?;
+            // Between opening and locking another transfer may have finished and renamed it.
+            if is_still_named(&destination.dir, &part, &file) {
+                file.set_len(0)
+                    .map_err(|error| destination.failure(&part, &error))?;
+                return Ok(Self {
+                    destination,
+                    part,
+                    file,
+                });
+            }
+        }
+    }
+
+    /// The final path, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.destination.path()
+    }
+
+    /// Appends the next bytes.
+    ///
+    /// # Errors
+    /// When the file system does not take them.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| self.destination.failure(&self.part, &error))
+    }
+
+    /// Gives the verified file its time, its mode under the umask, and its final name, durably:
+    /// the path it got.
+    ///
+    /// # Errors
+    /// When a step fails or the final name is taken; the `.part` file stays then.
+    pub fn publish(
+        self,
+        verified: &VerifiedFile,
+        overwrite: Overwrite,
+        umask: u32,
+    ) -> Result<PathBuf, Failure> {
+        self.finish(verified.info(), umask)
+            .map_err(|error| self.destination.failure(&self.part, &error))?;
+        let name = self.rename(overwrite)?;
+        self.destination
+            .dir
+            .open(".")
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| self.destination.failure(&name, &error))?;
+        Ok(self.destination.folder.join(name))
+    }
+
+    /// Removes the `.part` file.
+    pub fn discard(self) {
+        // Nothing depends on it: a later transfer takes over what is left.
+        let _ = self.destination.dir.remove_file(&self.part);
+    }
+
+    fn finish(&self, info: &FileInfo, umask: u32) -> io::Result<()> {
+        let mode = info.mode & 0o777 & !umask;
+        self.file.set_permissions(Permissions::from_mode(mode))?;
+        if let Some(mtime) = modified(info) {
+            self.file
+                .set_times(FileTimes::new().set_modified(mtime).set_accessed(mtime))?;
+        }
+        self.file.sync_all()
+    }
+
+    fn rename(&self, overwrite: Overwrite) -> Result<String, Failure> {
+        let dir = &self.destination.dir;
+        let name = &self.destination.name;
+        match overwrite {
+            Overwrite::Replace => dir
+                .rename(&self.part, dir, name)
+                .map(|()| name.clone())
+                .map_err(|error| self.destination.failure(name, &error)),
+            Overwrite::Never => rename_to_free(dir, &self.part, name)
+                .map(|()| name.clone())
+                .map_err(|error| self.taken(name, &error)),
+            Overwrite::Rename => self.rename_to_next_free(),
+        }
+    }
+
+    fn rename_to_next_free(&self) -> Result<String, Failure> {
+        let name = &self.destination.name;
+        for number in 0..MAX_RENAMES {
+            let candidate = numbered(name, number);
+            match rename_to_free(&self.destination.dir, &self.part, &candidate) {
+                Ok(()) => return Ok(candidate),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.destination.failure(&candidate, &error)),
+            }
+        }
+        Err(exists(&self.destination.path()))
+    }
+
+    fn taken(&self, name: &str, error: &io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&self.destination.path()),
+            _ => self.destination.failure(name, error),
+        }
+    }
+}
+
+/// The final name is taken.
+pub(crate) fn exists(path: &Path) -> Failure {
+    Failure::new(
+        Exit::LocalFile,
+        format!("{} exists already", path.display()),
+    )
+    .hint("give another name, or say what to do with --overwrite always or --overwrite rename")
+}
+
+fn modified(info: &FileInfo) -> Option<SystemTime> {
+    let whole = Duration::from_secs(info.mtime_secs.unsigned_abs());
+    let nanos = Duration::from_nanos(info.mtime_nanos.into());
+    let base = if info.mtime_secs < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(whole)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(whole)
+    };
+    base.and_then(|base| base.checked_add(nanos))
+}
+
+/// `NAME`, `NAME (1)`, `NAME (2)`; the number goes before the ending.
+fn numbered(name: &str, number: u32) -> String {
+    match (number, name.rsplit_once('.')) {
+        (0, _) => name.to_owned(),
+        (_, Some((stem, ending))) if !stem.is_empty() => format!("{stem} ({number}).{ending}"),
+        _ => format!("{name} ({number})"),
+    }
+}
+
+fn open_new(dir: &Dir, part: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .follow(FollowSymlinks::No);
+    dir.open_with(part, &options).map(|file| file.into_std())
+}
+
+/// A `.part` file that is there already is used only if it is a regular file of ours with one
+/// name: anything else was put there to make us write elsewhere.
+fn open_left_over(destination: &Destination, part: &str) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .nonblock(true)
+        .follow(FollowSymlinks::No);
+    let failed = |error: io::Error| destination.failure(part, &error);
+    let file = destination
+        .dir
+        .open_with(part, &options)
+        .map_err(failed)?
+        .into_std();
+    let metadata = file.metadata().map_err(failed)?;
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if metadata.is_file() && ours && metadata.nlink() == 1 {
+        return Ok(file);
+    }
+    Err(Failure::new(
+        Exit::LocalFile,
+        format!(
+            "{} is in the way and not a file that an earlier transfer left",
+            destination.folder.join(part).display()
+        ),
+    )
+    .hint("look at it and remove it"))
+}
+
+fn lock(destination: &Destination, part: &str, file: &File) -> Result<(), Failure> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(Errno::WOULDBLOCK) => Err(Failure::new(
+            Exit::LocalFile,
+            format!(
+                "another transfer is writing {}",
+                destination.folder.join(part).display()
+            ),
+        )
+        .hint("wait for it, or give another name")),
+        Err(error) => Err(destination.failure(part, &error.into())),
+    }
+}
+
+fn is_still_named(dir: &Dir, part: &str, file: &File) -> bool {
+    use cap_std::fs::MetadataExt as _;
+    match (dir.symlink_metadata(part), file.metadata()) {
+        (Ok(named), Ok(opened)) => (named.dev(), named.ino()) == (opened.dev(), opened.ino()),
+        _ => false,
+    }
+}
+
+/// Renames without replacing anything. File systems that cannot do it in one step get a hard link
+/// first, which fails when the name is taken.
+fn rename_to_free(dir: &Dir, part: &str, name: &str) -> io::Result<()> {
+    match rustix::fs::renameat_with(dir, part, dir, name, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            dir.hard_link(part, dir, name)?;
+            dir.remove_file(part)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part_in(folder: &Path, name: &str) -> Result<PartFile, Failure> {
+        PartFile::create(Destination::new(&folder.join(name)).unwrap())
+    }
+
+    #[test]
+    fn two_transfers_never_write_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = part_in(folder.path(), "a").unwrap();
+        let second = part_in(folder.path(), "a").unwrap_err();
+        assert_eq!(second.exit, Exit::LocalFile);
+        assert!(second.message.contains("another transfer"));
+        drop(first);
+        assert!(part_in(folder.path(), "a").is_ok());
+    }
+
+    #[test]
+    fn what_an_interrupted_transfer_left_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.orgshare.part"), "old and long").unwrap();
+        let mut part = part_in(folder.path(), "a").unwrap();
+        part.write(b"new").unwrap();
+        assert_eq!(
+            std::fs::read(folder.path().join("a.orgshare.part")).unwrap(),
+            b"new"
+        );
+    }
+
+    #[test]
+    fn a_user_s_own_part_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("a.part");
+        std::fs::write(&own, "precious").unwrap();
+        let mut part = part_in(folder.path(), "a").unwrap();
+        part.write(b"new").unwrap();
+        part.rename(Overwrite::Never).unwrap();
+        assert_eq!(std::fs::read(&own).unwrap(), b"precious");
+        let reserved = Destination::new(&folder.path().join("b.orgshare.part"));
+        assert_eq!(reserved.unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_link_in_the_way_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("a.orgshare.part")).unwrap();
+        std::fs::hard_link(&victim, folder.path().join("b.orgshare.part")).unwrap();
+        for name in ["a", "b"] {
+            assert_eq!(
+                part_in(folder.path(), name).unwrap_err().exit,
+                Exit::LocalFile
+            );
+        }
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_free_name_is_taken_without_replacing_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.txt"), "old").unwrap();
+        let part = part_in(folder.path(), "a.txt").unwrap();
+        assert_eq!(
+            part.rename(Overwrite::Never).unwrap_err().exit,
+            Exit::LocalFile
+        );
+        assert_eq!(part.rename(Overwrite::Rename).unwrap(), "a (1).txt");
+        assert_eq!(std::fs::read(folder.path().join("a.txt")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn the_part_name_of_a_long_name_fits() {
+        let name = "\u{e9}".repeat(127);
+        assert!(part_name(&name).len() <= MAX_NAME_BYTES);
+        assert_eq!(part_name("a"), "a.orgshare.part");
+    }
+
+    #[test]
+    fn numbers_go_before_the_ending() {
+        assert_eq!(numbered("a.txt", 0), "a.txt");
+        assert_eq!(numbered("a.txt", 2), "a (2).txt");
+        assert_eq!(numbered(".bashrc", 1), ".bashrc (1)");
+        assert_eq!(numbered("plain", 1), "plain (1)");
+    }
+
+    #[test]
+    fn times_before_1970_are_kept() {
+        let info = FileInfo {
+            size: 0,
+            mtime_secs: -2,
+            mtime_nanos: 500_000_000,
+            mode: 0,
+            digest: common::digest::DigestAlgorithm::Blake3,
+        };
+        let expected = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
+        assert_eq!(modified(&info), Some(expected));
+    }
+}

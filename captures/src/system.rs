@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -65,15 +66,27 @@ pub(crate) fn describe(command: &Command) -> String {
         .join(" ")
 }
 
-/// A port that was free a moment ago, for a dialogue that asks for a number and prints it.
-/// Everything else listens on port 0.
+/// A port for a program that must be told a number, or for nobody to listen on. Everything else
+/// listens on port 0.
+///
+/// The system gives ports from 32768 up to whoever asks for any (RFC 6056, section 2.1, has 49152;
+/// Linux begins lower), so that a number from there could be taken by a connection before it is
+/// used. These are below, and each is given out once.
 ///
 /// # Errors
 /// If no port is free.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").doing("looking for a free port")?;
-    Ok(listener
-        .local_addr()
-        .doing("looking for a free port")?
-        .port())
+    const FIRST: u16 = 20_000;
+    const COUNT: u32 = 12_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run at once start at different places.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..COUNT {
+        let number = start.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = FIRST + u16::try_from(number).unwrap_or_default();
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Error::Unexpected("no port is free".to_owned()))
 }

@@ -50,11 +50,16 @@ impl Drop for SmallDisk {
 fn a_full_disk_is_told_and_leaves_no_file() -> Result<()> {
     let mut stage = Stage::set()?;
     let disk = SmallDisk::mount()?;
-    stage.offer_generated("large", 3 << 20)?;
-    let target = disk.path().join("large");
-    let got = stage.alice.get(&stage.source("large"), &target)?;
-    got.refused(LOCAL_FILE_PROBLEM, &["space"])?;
-    assert!(!target.exists());
+    // The second is large enough to be written by a thread of its own.
+    for (name, bytes) in [("small", 3 << 20), ("large", 64 << 20)] {
+        stage.offer_generated(name, bytes)?;
+        let target = disk.path().join(name);
+        let got = stage.alice.get(&stage.source(name), &target)?;
+        got.refused(LOCAL_FILE_PROBLEM, &["space", name])?;
+        assert!(!target.exists());
+        fs::remove_file(disk.path().join(format!("{name}.orgshare.part")))
+            .doing("making room again")?;
+    }
     stage.check_still_serving()
 }
 

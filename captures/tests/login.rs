@@ -1,13 +1,12 @@
 //! Logging in, and every way it is refused.
 
 use std::fs;
-use std::net::TcpListener;
 
 use captures::device::Device;
 use captures::error::Result;
 use captures::foreign::leaf_of;
 use captures::organisation::{Organisation, PASSWORD, write_secret};
-use captures::process;
+use captures::process::{self, free_port};
 use captures::scratch::files_below;
 
 #[test]
@@ -119,14 +118,11 @@ fn without_an_auth_server_a_login_says_so() -> Result<()> {
 
 #[test]
 fn without_an_auth_server_no_device_can_trust() -> Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = free_port()?;
     let device = Device::new()?;
     let fingerprint = format!("SHA256:{}", "0".repeat(64));
     device
-        .trust(&format!("https://{nobody}"), &fingerprint)?
+        .trust(&format!("https://127.0.0.1:{nobody}"), &fingerprint)?
         .refused(5, &[])
         .map(drop)
 }

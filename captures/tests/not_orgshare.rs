@@ -10,7 +10,7 @@ use std::time::Duration;
 use captures::counts::{Choices, count};
 use captures::error::Result;
 use captures::frames::Frame;
-use captures::process::{Finished, PATIENCE, Running};
+use captures::process::{Finished, PATIENCE, Running, free_port};
 use captures::stage::Stage;
 
 /// Alice asks a port where a stranger says something of its own, at once or when spoken to.
@@ -40,11 +40,7 @@ fn ask_stranger(stage: &Stage, words: &'static [u8], speaks_first: bool) -> Resu
 #[test]
 fn a_port_where_nobody_listens_cannot_be_reached() -> Result<()> {
     let stage = Stage::set()?;
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port()?;
     let got = stage
         .alice
         .get(&format!("{port}:files/file"), &stage.inbox("file"))?;

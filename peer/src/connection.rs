@@ -97,6 +97,12 @@ impl FrameStream {
         }
     }
 
+    /// Gives away the buffer of the frame received last, and receives the next one into `spare`.
+    /// See [`FrameReader::release`].
+    pub fn release(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        self.reader.release(spare)
+    }
+
     fn fill(&mut self) -> Result<(), ReceiveError> {
         if let Some(deadline) = self.deadline {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use common::digest::{Digest, DigestAlgorithm};
 use common::handshake::VerifiedPeer;
-use common::limits::MAX_PIPELINED_REQUESTS;
+use common::limits::{FRAME_HEADER_BYTES, MAX_PIPELINED_REQUESTS};
 use common::message::{FileInfo, Outcome};
 use common::session::{RequesterEvent, RequesterSession, VerifiedFile};
 
@@ -168,12 +168,20 @@ impl Fetch<'_> {
             .map_err(|error| from_session(self.peer, &error))?;
         match event {
             RequesterEvent::Chunk(bytes) => {
+                let count = bytes.len();
                 match &mut self.current {
-                    Some(Sink::File(part, _)) => part.write(bytes)?,
+                    Some(Sink::File(part, _)) => match part.spare_buffer()? {
+                        Some(spare) => {
+                            let buffer = self.stream.release(spare);
+                            let chunk = FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + count;
+                            part.write_behind(buffer, chunk)?;
+                        }
+                        None => part.write(bytes)?,
+                    },
                     Some(Sink::Stdout) => emit(bytes)?,
                     None => {}
                 }
-                let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                let count = u64::try_from(count).unwrap_or(u64::MAX);
                 (self.on)(FetchEvent::Progress(count));
                 Ok(())
             }
@@ -199,7 +207,9 @@ impl Fetch<'_> {
         let wanted = self.asked.pop_front();
         self.current = match wanted.map(|wanted| wanted.target) {
             Some(Target::File(destination, overwrite)) => {
-                Some(Sink::File(PartFile::create(destination)?, overwrite))
+                let mut part = PartFile::create(destination)?;
+                part.expect(info.size);
+                Some(Sink::File(part, overwrite))
             }
             // What is printed cannot be taken back, so leave is asked before the first byte.
             Some(Target::Stdout) => {

@@ -3,6 +3,7 @@
 mod fetch;
 mod part_file;
 mod send;
+mod write_behind;
 
 pub use fetch::{Clearance, FetchEvent, FetchReport, Received, Target, Wanted, fetch};
 pub(crate) use part_file::exists;

@@ -3,6 +3,7 @@
 
 use std::fs::{File, FileTimes, Permissions};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use common::session::VerifiedFile;
 use rustix::fs::{FlockOperation, RenameFlags};
 use rustix::io::Errno;
 
+use super::write_behind::{WORTHWHILE_BYTES, WriteBehind};
 use crate::failure::{Exit, Failure};
 
 /// What to do when the final name is taken.
@@ -109,6 +111,7 @@ pub struct PartFile {
     destination: Destination,
     part: String,
     file: File,
+    behind: Option<WriteBehind>,
 }
 
 impl PartFile {
@@ -135,6 +138,7 @@ impl PartFile {
                     destination,
                     part,
                     file,
+                    behind: None,
                 });
             }
         }
@@ -143,6 +147,15 @@ impl PartFile {
     /// The final path, for messages.
     pub fn path(&self) -> PathBuf {
         self.destination.path()
+    }
+
+    /// So many bytes will come: a large file is written by a thread of its own.
+    pub fn expect(&mut self, bytes: u64) {
+        if bytes >= WORTHWHILE_BYTES {
+            // Without a thread the file is written all the same, only slower.
+            let started = self.file.try_clone().and_then(WriteBehind::start);
+            self.behind = started.ok();
+        }
     }
 
     /// Appends the next bytes.
@@ -155,18 +168,46 @@ impl PartFile {
             .map_err(|error| self.destination.failure(&self.part, &error))
     }
 
+    /// A buffer to exchange for the one with the next bytes, where a thread writes the file.
+    ///
+    /// # Errors
+    /// When the file system did not take earlier bytes.
+    pub fn spare_buffer(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        self.behind
+            .as_mut()
+            .map(WriteBehind::spare)
+            .transpose()
+            .map_err(|error| self.destination.failure(&self.part, &error))
+    }
+
+    /// Appends that part of a buffer, some time before [`publish`](Self::publish) returns.
+    ///
+    /// # Errors
+    /// When the file system does not take the bytes, or did not take earlier ones.
+    pub fn write_behind(&mut self, buffer: Vec<u8>, range: Range<usize>) -> Result<(), Failure> {
+        match &mut self.behind {
+            Some(behind) => behind
+                .write(buffer, range)
+                .map_err(|error| self.destination.failure(&self.part, &error)),
+            None => self.write(&buffer[range]),
+        }
+    }
+
     /// Gives the verified file its time, its mode under the umask, and its final name, durably:
     /// the path it got.
     ///
     /// # Errors
     /// When a step fails or the final name is taken; the `.part` file stays then.
     pub fn publish(
-        self,
+        mut self,
         verified: &VerifiedFile,
         overwrite: Overwrite,
         umask: u32,
     ) -> Result<PathBuf, Failure> {
-        self.finish(verified.info(), umask)
+        self.behind
+            .take()
+            .map_or(Ok(()), WriteBehind::finish)
+            .and_then(|()| self.finish(verified.info(), umask))
             .map_err(|error| self.destination.failure(&self.part, &error))?;
         let name = self.rename(overwrite)?;
         self.destination

@@ -78,7 +78,6 @@ fn silence() -> rustix::io::Result<()> {
 /// The question that waits for an answer, so that it can be asked again after other output.
 static WAITING: Mutex<Option<Question>> = Mutex::new(None);
 
-#[derive(Clone)]
 struct Question {
     text: String,
     /// Whether the cursor stands behind it, so that other output needs a new line first.

@@ -1,7 +1,6 @@
 //! The rival: curl fetching the same file from nginx with mutual TLS 1.3.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_RSA_SHA256,
     RsaKeySize,
 };
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::Outcome;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running nginx that demands a certificate of its own CA, with RSA-3072 keys at both ends.
 pub(crate) struct Nginx {
-    _running: Running,
+    running: Option<Running>,
     folder: TempDir,
     port: u16,
 }
@@ -27,7 +27,7 @@ impl Nginx {
     pub(crate) fn start(shared: &Path) -> Outcome<Self> {
         let folder = captures::scratch::folder()?;
         write_certificates(folder.path())?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = process::free_port()?;
         fs::write(
             folder.path().join("nginx.conf"),
             config(folder.path(), shared, port),
@@ -41,7 +41,7 @@ impl Nginx {
         let running = Running::start(&mut command)?;
         running.wait_for_text("start worker process ")?;
         Ok(Self {
-            _running: running,
+            running: Some(running),
             folder,
             port,
         })
@@ -65,6 +65,16 @@ impl Nginx {
         let begun = Instant::now();
         Running::start(&mut command)?.finish(PATIENCE)?.success()?;
         Ok(begun.elapsed())
+    }
+}
+
+impl Drop for Nginx {
+    /// Only its own end of the master takes the worker along; a kill would leave that behind.
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.signal(Signal::TERM).ok();
+            running.finish(Duration::from_secs(10)).ok();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use common::identity::{Alias, Role};
-use root_ca::Host;
+use root_ca::{Host, RevocationReason, Serial};
 
 use crate::options::{KeyChoice, LogFormat};
 
@@ -45,6 +45,9 @@ pub enum Command {
     /// Add, list and change users; works while the server runs
     #[command(subcommand)]
     User(UserCommand),
+    /// Look into the ledger of certificates, and revoke one
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Show the root certificate
     #[command(subcommand)]
     Root(RootCommand),
@@ -121,6 +124,17 @@ pub struct BareArgs {
     pub run: RunArgs,
 }
 
+/// Where a new password comes from.
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// Read the password from this file, or from standard input with -
+    #[arg(long, value_name = "FILE", env = "ORGSHARE_AUTH_PASSWORD_FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Make a random password, print it, and have the user choose another one at the first login
+    #[arg(long, conflicts_with = "password_file")]
+    pub one_time: bool,
+}
+
 /// Commands on users.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
@@ -128,22 +142,41 @@ pub enum UserCommand {
     Add {
         /// Letters a to z, digits and inner hyphens
         alias: Alias,
-        /// What the user may do
+        /// What the user may do: admin, member, reader, or a role of your own
         #[arg(long, default_value = "member", env = "ORGSHARE_AUTH_ROLE")]
         role: Role,
-        /// Read the password from this file, or from standard input with -
-        #[arg(long, value_name = "FILE", env = "ORGSHARE_AUTH_PASSWORD_FILE")]
-        password_file: Option<PathBuf>,
+        /// The password
+        #[command(flatten)]
+        password: PasswordArgs,
     },
-    /// List users: alias, role, state, and when they were added
-    List,
+    /// List users: alias, role, state, when they were added and last logged in
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a user
+    Show {
+        /// Who
+        alias: Alias,
+        /// As a JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Replace a user's password
     Passwd {
         /// Who
         alias: Alias,
-        /// Read the password from this file, or from standard input with -
-        #[arg(long, value_name = "FILE", env = "ORGSHARE_AUTH_PASSWORD_FILE")]
-        password_file: Option<PathBuf>,
+        /// The password
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Change what a user may do, and revoke all current certificates
+    Role {
+        /// Who
+        alias: Alias,
+        /// admin, member, reader, or a role of your own
+        role: Role,
     },
     /// Refuse a user's logins and revoke all current certificates
     Disable {
@@ -155,10 +188,62 @@ pub enum UserCommand {
         /// Who
         alias: Alias,
     },
+    /// Forget a user's failed logins, so that none of them delays the next one
+    Unlock {
+        /// Who
+        alias: Alias,
+    },
+    /// Revoke all current certificates of a user, for a reason, and refuse logins
+    Revoke {
+        /// Who
+        alias: Alias,
+        /// Why, as RFC 5280 names it, such as keyCompromise for a lost laptop
+        #[arg(long, default_value = "unspecified")]
+        reason: RevocationReason,
+    },
     /// Remove a user for good and revoke all current certificates; the alias is never given again
     Rm {
         /// Who
         alias: Alias,
+    },
+}
+
+/// Commands on certificates.
+#[derive(Debug, Subcommand)]
+pub enum CertCommand {
+    /// List certificates, the newest first; those that are valid unless more is asked for
+    List {
+        /// Of one user alone
+        #[arg(long)]
+        alias: Option<Alias>,
+        /// Also those that ended or were revoked
+        #[arg(long)]
+        all: bool,
+        /// Those that were revoked alone
+        #[arg(long, conflicts_with = "all")]
+        revoked: bool,
+        /// At most so many
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a certificate
+    Show {
+        /// Its number
+        serial: Serial,
+        /// As a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a certificate; its user may log in again
+    Revoke {
+        /// Its number
+        serial: Serial,
+        /// Why, as RFC 5280 names it
+        #[arg(long, default_value = "unspecified")]
+        reason: RevocationReason,
     },
 }
 

@@ -17,7 +17,17 @@ struct File {
     /// Names and addresses of the server beside those of the machine.
     #[serde(default)]
     hosts: Vec<String>,
+    /// How long after its end a certificate may still be renewed, such as `30d`; `0d` is never.
+    #[serde(default = "default_grace")]
+    renewal_grace: String,
 }
+
+fn default_grace() -> String {
+    "30d".to_owned()
+}
+
+/// The longest time after its end at which a certificate may still be renewed: a quarter.
+const MAX_GRACE: Duration = Duration::days(92);
 
 /// The checked settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +36,8 @@ pub struct Config {
     pub profile: Profile,
     /// Names and addresses of the server beside those of the machine.
     pub hosts: Vec<Host>,
+    /// How long after its end a certificate may still be renewed.
+    pub renewal_grace: std::time::Duration,
 }
 
 impl Config {
@@ -37,6 +49,7 @@ impl Config {
         let file = File {
             cert_lifetime: cert_lifetime.to_owned(),
             hosts: hosts.iter().map(plain).collect(),
+            renewal_grace: default_grace(),
         };
         toml::to_string(&file).map_err(|error| Failure::other(error.to_string()))
     }
@@ -60,6 +73,8 @@ impl Config {
             profile: parse_lifetime(&file.cert_lifetime)
                 .map_err(|error| wrong(format!("cert_lifetime: {error}")))?,
             hosts: file.hosts.iter().map(parse).collect::<Result<_, _>>()?,
+            renewal_grace: parse_grace(&file.renewal_grace)
+                .map_err(|error| wrong(format!("renewal_grace: {error}")))?,
         })
     }
 }
@@ -77,21 +92,33 @@ fn plain(host: &Host) -> String {
 /// # Errors
 /// When it is none, or shorter or longer than certificates may live.
 pub fn parse_lifetime(text: &str) -> Result<Profile, String> {
-    let unit_at = text.len().saturating_sub(1);
-    let (number, unit) = text.split_at_checked(unit_at).unwrap_or((text, ""));
+    let lifetime = parse_time(text)
+        .filter(|lifetime| lifetime.is_positive())
+        .ok_or("write a number and m, h or d, such as 24h")?;
+    Profile::new(&ProfileConfig { lifetime }).map_err(|error| error.to_string())
+}
+
+fn parse_grace(text: &str) -> Result<std::time::Duration, String> {
+    parse_time(text)
+        .filter(|grace| *grace <= MAX_GRACE)
+        .and_then(|grace| grace.try_into().ok())
+        .ok_or_else(|| {
+            let days = MAX_GRACE.whole_days();
+            format!("write a number and m, h or d, such as 30d, at most {days}d")
+        })
+}
+
+/// A number and its unit: minutes, hours or days.
+fn parse_time(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "m" => 60,
         "h" => 3600,
         "d" => 86_400,
-        _ => 0,
+        _ => return None,
     };
-    let lifetime = number
-        .parse::<u32>()
-        .ok()
-        .map(|number| Duration::seconds(i64::from(number) * seconds))
-        .filter(|lifetime| lifetime.is_positive())
-        .ok_or("write a number and m, h or d, such as 24h")?;
-    Profile::new(&ProfileConfig { lifetime }).map_err(|error| error.to_string())
+    let number = number.parse::<u32>().ok()?;
+    Some(Duration::seconds(i64::from(number) * seconds))
 }
 
 #[cfg(test)]
@@ -118,6 +145,10 @@ mod tests {
             ("cert_lifetime = '24'", "such as 24h"),
             ("cert_lifetime = '24h'\nhosts = ['a b']", "\"a b\""),
             ("cert_lifetime = '24h'\ncolour = 1", "colour"),
+            (
+                "cert_lifetime = '24h'\nrenewal_grace = '93d'",
+                "at most 92d",
+            ),
         ] {
             std::fs::write(&path, text).unwrap();
             let failure = Config::load(&path).unwrap_err().to_string();

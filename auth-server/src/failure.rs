@@ -110,6 +110,9 @@ impl From<StoreError> for Failure {
             }
             StoreError::AliasRetired { .. } => "choose another alias",
             StoreError::NoSuchUser { .. } => "see who there is with: auth-server user list",
+            StoreError::NoSuchCertificate { .. } => {
+                "see which there are with: auth-server cert list"
+            }
             StoreError::Missing | StoreError::ForeignRoot | StoreError::Damaged { .. } => {
                 return Self::local_file(error.to_string()).cure(
                     "restore store.sqlite from a backup; it is never replaced by an empty one",

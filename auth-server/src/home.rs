@@ -1,6 +1,7 @@
 //! The server's folder and what lies in it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use common::identity::OrgRoot;
 use root_ca::key_store;
@@ -8,6 +9,7 @@ use x509_cert::der::Document;
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
 const CERTIFICATE_LABEL: &str = "CERTIFICATE";
@@ -103,8 +105,9 @@ impl Home {
     ///
     /// # Errors
     /// When it is missing, damaged or another organisation's.
-    pub async fn store(&self, root: &OrgRoot) -> Result<SqliteStore, Failure> {
-        Ok(SqliteStore::open(&self.store_file(), &root.fingerprint()).await?)
+    pub async fn store(&self, root: &OrgRoot) -> Result<Arc<dyn Store>, Failure> {
+        let store = SqliteStore::open(&self.store_file(), &root.fingerprint()).await?;
+        Ok(Arc::new(store))
     }
 
     /// Reads the settings.

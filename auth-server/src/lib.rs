@@ -3,9 +3,12 @@
 //! Four steps, as in every program of this workspace: [`cli`] reads the command line, [`options`]
 //! checks it, [`commands`] do the work and return values and errors, [`ui`] alone prints.
 
+pub mod administration;
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod device;
 pub mod failure;
 pub mod harden;
 pub mod home;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use common::identity::{Alias, Role};
 use common::limits::AUTH_SERVER_PORT;
-use root_ca::{Host, KeyType};
+use root_ca::{Host, KeyType, RevocationReason, Serial};
 
 use crate::cli::{
-    BareArgs, Cli, Command as CliCommand, InitArgs, RootCommand, RunArgs, UserCommand,
+    BareArgs, CertCommand, Cli, Command as CliCommand, InitArgs, PasswordArgs, RootCommand,
+    RunArgs, UserCommand,
 };
 use crate::config::parse_lifetime;
 use crate::failure::Failure;
@@ -57,6 +58,15 @@ pub enum PasswordSource {
     File(PathBuf),
 }
 
+/// Which password a person gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordChoice {
+    /// One that the administrator gives, and the person keeps.
+    Given(PasswordSource),
+    /// A random one that is told, and only serves to choose another.
+    OneTime,
+}
+
 impl From<Option<PathBuf>> for PasswordSource {
     fn from(file: Option<PathBuf>) -> Self {
         match file {
@@ -93,6 +103,72 @@ pub struct Run {
     pub log_format: LogFormat,
 }
 
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<bool> for Format {
+    fn from(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
+/// What to do with people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserAction {
+    /// Add one.
+    Add(Alias, Role, PasswordChoice),
+    /// List all.
+    List(Format),
+    /// Show one.
+    Show(Alias, Format),
+    /// Replace a password.
+    Passwd(Alias, PasswordChoice),
+    /// Change what one may do.
+    Role(Alias, Role),
+    /// Let one log in again.
+    Enable(Alias),
+    /// Let one not log in.
+    Disable(Alias),
+    /// Forget failed logins.
+    Unlock(Alias),
+    /// Revoke all certificates of one, and block.
+    Revoke(Alias, RevocationReason),
+    /// Remove one for good.
+    Remove(Alias),
+}
+
+/// Which certificates to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertList {
+    /// Of one person alone.
+    pub alias: Option<Alias>,
+    /// Also those that ended or were revoked.
+    pub all: bool,
+    /// Those that were revoked alone.
+    pub revoked: bool,
+    /// At most so many.
+    pub limit: u32,
+    /// How to print them.
+    pub format: Format,
+}
+
+/// What to do with certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertAction {
+    /// List some.
+    List(CertList),
+    /// Show one.
+    Show(Serial, Format),
+    /// Revoke one.
+    Revoke(Serial, RevocationReason),
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -102,18 +178,10 @@ pub enum Action {
     Init(Init),
     /// Serve.
     Run(Run),
-    /// Add a user.
-    UserAdd(Alias, Role, PasswordSource),
-    /// List users.
-    UserList,
-    /// Replace a password.
-    UserPasswd(Alias, PasswordSource),
-    /// Disable a user.
-    UserDisable(Alias),
-    /// Enable a user.
-    UserEnable(Alias),
-    /// Remove a user.
-    UserRemove(Alias),
+    /// Administer people.
+    User(UserAction),
+    /// Look into the ledger of certificates.
+    Cert(CertAction),
     /// Show the root.
     RootShow,
     /// Print its fingerprint.
@@ -165,7 +233,8 @@ fn check(cli: Cli) -> Result<Options, Failure> {
         None => bare()?,
         Some(CliCommand::Init(args)) => Action::Init(init(args)?),
         Some(CliCommand::Run(args)) => Action::Run(run(args)?),
-        Some(CliCommand::User(command)) => user(command),
+        Some(CliCommand::User(command)) => Action::User(user(command)),
+        Some(CliCommand::Cert(command)) => Action::Cert(cert(command)),
         Some(CliCommand::Root(RootCommand::Show)) => Action::RootShow,
         Some(CliCommand::Root(RootCommand::Fingerprint)) => Action::RootFingerprint,
         Some(CliCommand::Root(RootCommand::Export)) => Action::RootExport,
@@ -223,20 +292,49 @@ fn run(args: RunArgs) -> Result<Run, Failure> {
     })
 }
 
-fn user(command: UserCommand) -> Action {
+fn user(command: UserCommand) -> UserAction {
     match command {
         UserCommand::Add {
             alias,
             role,
-            password_file,
-        } => Action::UserAdd(alias, role, password_file.into()),
-        UserCommand::List => Action::UserList,
-        UserCommand::Passwd {
+            password,
+        } => UserAction::Add(alias, role, choice(password)),
+        UserCommand::List { json } => UserAction::List(json.into()),
+        UserCommand::Show { alias, json } => UserAction::Show(alias, json.into()),
+        UserCommand::Passwd { alias, password } => UserAction::Passwd(alias, choice(password)),
+        UserCommand::Role { alias, role } => UserAction::Role(alias, role),
+        UserCommand::Enable { alias } => UserAction::Enable(alias),
+        UserCommand::Disable { alias } => UserAction::Disable(alias),
+        UserCommand::Unlock { alias } => UserAction::Unlock(alias),
+        UserCommand::Revoke { alias, reason } => UserAction::Revoke(alias, reason),
+        UserCommand::Rm { alias } => UserAction::Remove(alias),
+    }
+}
+
+fn choice(args: PasswordArgs) -> PasswordChoice {
+    if args.one_time {
+        PasswordChoice::OneTime
+    } else {
+        PasswordChoice::Given(args.password_file.into())
+    }
+}
+
+fn cert(command: CertCommand) -> CertAction {
+    match command {
+        CertCommand::List {
             alias,
-            password_file,
-        } => Action::UserPasswd(alias, password_file.into()),
-        UserCommand::Disable { alias } => Action::UserDisable(alias),
-        UserCommand::Enable { alias } => Action::UserEnable(alias),
-        UserCommand::Rm { alias } => Action::UserRemove(alias),
+            all,
+            revoked,
+            limit,
+            json,
+        } => CertAction::List(CertList {
+            alias,
+            all,
+            revoked,
+            limit,
+            format: json.into(),
+        }),
+        CertCommand::Show { serial, json } => CertAction::Show(serial, json.into()),
+        CertCommand::Revoke { serial, reason } => CertAction::Revoke(serial, reason),
     }
 }

@@ -175,6 +175,25 @@ pub fn hash(password: &SecretString) -> Result<PasswordHash, PasswordError> {
         .map_err(|_| PasswordError::Failed)
 }
 
+/// A password that nobody guesses and that can be read out: four groups of five letters and
+/// digits, 100 random bits in the alphabet of RFC 4648, 6, in lower case.
+///
+/// # Errors
+/// [`PasswordError::Failed`] when the system has no random numbers.
+pub fn random() -> Result<SecretString, PasswordError> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bytes = Zeroizing::new([0; 20]);
+    rand::fill(bytes.as_mut_slice()).map_err(|_| PasswordError::Failed)?;
+    let mut text = Zeroizing::new(String::with_capacity(24));
+    for (place, byte) in bytes.iter().enumerate() {
+        if place > 0 && place % 5 == 0 {
+            text.push('-');
+        }
+        text.push(char::from(ALPHABET[usize::from(byte % 32)]));
+    }
+    Ok(SecretString::from(text.as_str()))
+}
+
 fn verify(password: &SecretString, hash: &PasswordHash) -> Result<bool, PasswordError> {
     let normal = normalise(password.expose_secret());
     match argon2()?.verify_password(normal.as_bytes(), hash.expose()) {

@@ -16,6 +16,14 @@ pub enum Problem {
     Request(root_ca::RequestError),
     /// Alias unknown, password wrong, account disabled: one answer.
     Unauthorized,
+    /// A member's certificate is needed, and none was shown.
+    CertificateNeeded,
+    /// The certificate has ended.
+    CertificateExpired,
+    /// The certificate was revoked, or its member may not use it any more.
+    CertificateRefused,
+    /// The member's role does not allow it.
+    NotAllowed,
     /// No such resource.
     NotFound,
     /// The resource has no such method.
@@ -40,7 +48,10 @@ impl Problem {
     pub fn status(self) -> StatusCode {
         match self {
             Self::Malformed | Self::Host | Self::Request(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::CertificateRefused | Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -59,6 +70,10 @@ impl Problem {
             Self::Host => "the request must have one Host header",
             Self::Request(error) => return error.to_string(),
             Self::Unauthorized => "alias or password is wrong",
+            Self::CertificateNeeded => "this needs a member's certificate (mutual TLS)",
+            Self::CertificateExpired => "the certificate has ended; renew it or log in again",
+            Self::CertificateRefused => "the certificate was revoked or its member is blocked",
+            Self::NotAllowed => "this is for administrators",
             Self::NotFound => "there is nothing here",
             Self::MethodNotAllowed => "this resource has no such method",
             Self::Timeout => "the request took too long",

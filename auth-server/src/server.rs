@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::device::ClientLeaf;
 use crate::state::Remote;
 use crate::throttle::Source;
 
@@ -144,8 +145,17 @@ async fn connection(
     let Ok(Ok(stream)) = stream else {
         return;
     };
+    let leaf = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(|chain| chain.first())
+        .map(|leaf| ClientLeaf(leaf.clone().into_owned()));
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Remote(remote));
+        if let Some(leaf) = &leaf {
+            request.extensions_mut().insert(leaf.clone());
+        }
         router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()

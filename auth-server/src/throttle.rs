@@ -8,7 +8,8 @@ use std::time::Duration;
 use common::identity::Alias;
 use time::OffsetDateTime;
 
-use crate::store::{Attempts, Store, StoreError};
+use crate::audit::Actor;
+use crate::store::{Attempts, FailedLogin, Store, StoreError};
 
 /// Failures in a row that cost nothing, and the longest delay, for one alias from one source.
 const PAIR: Rule = Rule {
@@ -64,21 +65,32 @@ impl Source {
     }
 }
 
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// One login attempt, as far as throttling goes.
 #[derive(Debug)]
 pub struct Attempt {
-    source: String,
-    /// The alias from this source, if it can be anybody's.
-    pair: Option<String>,
+    source: Source,
+    /// The alias that is tried, if it can be anybody's.
+    alias: Option<Alias>,
 }
 
 impl Attempt {
     /// An attempt of `alias`, if it can be anybody's, from `source`.
     pub fn new(alias: Option<&Alias>, source: Source) -> Self {
         Self {
-            source: format!("source {}", source.0),
-            pair: alias.map(|alias| format!("alias {alias} source {}", source.0)),
+            source,
+            alias: alias.cloned(),
         }
+    }
+
+    fn pair(&self) -> Option<String> {
+        let alias = self.alias.as_ref()?;
+        Some(format!("alias {alias} source {}", self.source))
     }
 
     /// How long this attempt must still wait, if at all.
@@ -99,15 +111,25 @@ impl Attempt {
         Ok(waits.max())
     }
 
-    /// Counts a failure.
+    /// Counts a failure; `outcome` is what the audit log says of it.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn failed(&self, store: &dyn Store, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub async fn failed(
+        &self,
+        store: &dyn Store,
+        outcome: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
         let (subjects, _) = self.what_counts(store, now).await?;
-        store
-            .record_failure(&subjects, now - FORGET_AFTER, now)
-            .await
+        let failed = FailedLogin {
+            alias: self.alias.as_ref(),
+            subjects: &subjects,
+            forget_before: now - FORGET_AFTER,
+            outcome,
+        };
+        let by = Actor::stranger(self.source);
+        store.record_failure(&failed, &by, now).await
     }
 
     /// A success clears the count of its alias from this source, and nobody else's: who has a
@@ -120,9 +142,12 @@ impl Attempt {
         store: &dyn Store,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        match &self.pair {
-            Some(pair) => store.record_success(pair, now).await,
-            None => Ok(()),
+        match (&self.alias, self.pair()) {
+            (Some(alias), Some(pair)) => {
+                let by = Actor::member(alias, self.source);
+                store.record_success(alias, &pair, &by, now).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -135,15 +160,15 @@ impl Attempt {
     ) -> Result<(Vec<String>, Vec<&'static Rule>), StoreError> {
         let mut counts = Vec::new();
         if !self.is_known(store, now).await? {
-            counts.push((self.source.clone(), &SOURCE));
+            counts.push((format!("source {}", self.source), &SOURCE));
         }
-        counts.extend(self.pair.clone().map(|pair| (pair, &PAIR)));
+        counts.extend(self.pair().map(|pair| (pair, &PAIR)));
         Ok(counts.into_iter().unzip())
     }
 
     async fn is_known(&self, store: &dyn Store, now: OffsetDateTime) -> Result<bool, StoreError> {
-        let last = match &self.pair {
-            Some(pair) => store.last_success(pair).await?,
+        let last = match self.pair() {
+            Some(pair) => store.last_success(&pair).await?,
             None => None,
         };
         Ok(last.is_some_and(|last| now - last <= KNOWN_FOR))

@@ -61,6 +61,16 @@ pub fn data(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// A result as one line of JSON.
+///
+/// # Errors
+/// When it has no form in JSON, which does not happen.
+pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(value).map_err(|error| Failure::other(error.to_string()))?;
+    data(&line);
+    Ok(())
+}
+
 /// A result that brings its own line ends.
 pub fn raw(text: &str) {
     let _ = write!(std::io::stdout(), "{text}");

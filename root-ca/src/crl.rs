@@ -66,6 +66,18 @@ impl RevocationReason {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 
+    /// Its name in RFC 5280.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "keyCompromise",
+            Self::AffiliationChanged => "affiliationChanged",
+            Self::Superseded => "superseded",
+            Self::CessationOfOperation => "cessationOfOperation",
+            Self::PrivilegeWithdrawn => "privilegeWithdrawn",
+        }
+    }
+
     /// "The reason code CRL entry extension SHOULD be absent instead of using the unspecified
     /// reason code value" (RFC 5280, 5.3.1).
     fn encoded(self) -> Option<CrlReason> {
@@ -77,6 +89,31 @@ impl RevocationReason {
             Self::CessationOfOperation => Some(CrlReason::CessationOfOperation),
             Self::PrivilegeWithdrawn => Some(CrlReason::PrivilegeWithdrawn),
         }
+    }
+}
+
+impl std::fmt::Display for RevocationReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no reason of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a reason is one of unspecified, keyCompromise, affiliationChanged, superseded, \
+     cessationOfOperation and privilegeWithdrawn"
+)]
+pub struct UnknownReason;
+
+impl std::str::FromStr for RevocationReason {
+    type Err = UnknownReason;
+
+    fn from_str(name: &str) -> Result<Self, UnknownReason> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.name().eq_ignore_ascii_case(name))
+            .ok_or(UnknownReason)
     }
 }
 

@@ -134,6 +134,10 @@ impl Authority {
                 Subject::Member { alias, .. } => Some(alias.clone()),
                 Subject::AuthServer { .. } => None,
             },
+            role: match subject {
+                Subject::Member { role, .. } => Some(role.clone()),
+                Subject::AuthServer { .. } => None,
+            },
             key_sha256: key.public_key().sha256(),
             not_before: now - Profile::BACKDATE,
             not_after: now + profile.lifetime(subject),

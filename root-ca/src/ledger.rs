@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use common::identity::Alias;
+use common::identity::{Alias, Role};
 use time::OffsetDateTime;
 
 use crate::serial::Serial;
@@ -12,6 +12,8 @@ pub struct LedgerEntry {
     pub serial: Serial,
     /// Whose it is; `None` for the auth server's own HTTPS certificate.
     pub alias: Option<Alias>,
+    /// The role that the certificate states; none for the auth server's own.
+    pub role: Option<Role>,
     /// SHA-256 of its SubjectPublicKeyInfo.
     pub key_sha256: [u8; 32],
     /// Start of validity.

@@ -19,11 +19,11 @@ mod request;
 mod serial;
 
 pub use authority::{Authority, AuthorityError};
-pub use crl::{CrlError, RevocationReason, RevokedCertificate, SignedCrl};
+pub use crl::{CrlError, RevocationReason, RevokedCertificate, SignedCrl, UnknownReason};
 pub use issue::{IssueError, IssuedCertificate, PrepareError, Prepared};
 pub use key::{KeyAlgorithm, KeyError, KeyType, PublicKey, SigningKey, SoftwareKey};
 pub use ledger::{Ledger, LedgerEntry};
 pub use lint::LintError;
 pub use profile::{Host, HostError, Profile, ProfileConfig, ProfileError, Subject};
 pub use request::{MAX_REQUEST_BYTES, ProvenKey, RequestError};
-pub use serial::Serial;
+pub use serial::{Serial, SerialError};

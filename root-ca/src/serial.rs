@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::rand;
 
@@ -39,6 +40,32 @@ impl fmt::Display for Serial {
     }
 }
 
+/// The text is no serial number of this authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a serial number has 32 hexadecimal digits, as auth-server cert list shows them")]
+pub struct SerialError;
+
+impl FromStr for Serial {
+    type Err = SerialError;
+
+    /// Reads what [`Display`](fmt::Display) writes; colons between bytes, as openssl prints them,
+    /// are passed over.
+    fn from_str(text: &str) -> Result<Self, SerialError> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        if digits.len() != 2 * Self::BYTES {
+            return Err(SerialError);
+        }
+        let bytes: Option<Vec<u8>> = digits
+            .chunks(2)
+            .map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok())
+            .collect();
+        bytes
+            .and_then(|bytes| Self::from_bytes(&bytes))
+            .ok_or(SerialError)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +78,19 @@ mod tests {
             assert!(serial.as_bytes()[0] < 0x80 && serial.as_bytes()[0] >= 0x40);
             assert_eq!(Serial::from_bytes(serial.as_bytes()), Some(serial));
             assert!(seen.insert(serial));
+        }
+    }
+
+    #[test]
+    fn a_serial_reads_back_from_its_text() {
+        let serial = Serial::random().unwrap();
+        let text = serial.to_string();
+        assert_eq!(text.parse(), Ok(serial));
+        assert_eq!(text.to_uppercase().parse(), Ok(serial));
+        let colons: Vec<&str> = (0..16).map(|n| &text[2 * n..2 * n + 2]).collect();
+        assert_eq!(colons.join(":").parse(), Ok(serial));
+        for bad in ["", "4", &text[1..], &"g".repeat(32), &"\u{e9}".repeat(16)] {
+            assert_eq!(bad.parse::<Serial>(), Err(SerialError), "{bad}");
         }
     }
 

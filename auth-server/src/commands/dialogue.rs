@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use common::identity::{Alias, OrgRoot, Role};
-use time::OffsetDateTime;
 
 use super::run::{Start, bind, open_authority, serve};
-use super::{init, root, secrets, user};
+use super::{init, root, secrets};
+use crate::administration::{Administration, Local, NewPassword};
+use crate::audit::Actor;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::options::{Init, Run};
 use crate::signals::Signals;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, UserState};
 use crate::{terminal, ui};
 
 /// The role of users added here.
@@ -62,18 +64,18 @@ pub async fn start(
 ///
 /// # Errors
 /// When the input ends or the store fails.
-pub async fn add_users(store: &dyn Store, organisation: &OrgRoot) -> Result<(), Failure> {
+pub async fn add_users(store: &Arc<dyn Store>, organisation: &OrgRoot) -> Result<(), Failure> {
+    let name = organisation.display_name();
+    let administration = Local::new(store.clone(), name, Actor::console());
     ui::message("Before starting authserver, you can add new users here...");
     while ask_yes("Add new user? (t/f) ").await? {
-        let alias = ask_alias(store).await?;
-        let names = [alias.as_str(), organisation.display_name()];
-        let password = secrets::ask_new_password(&names).await?;
-        let hash = user::hash(password).await?;
+        let alias = ask_alias(store.as_ref()).await?;
+        let password = secrets::ask_new_password(&[alias.as_str(), name]).await?;
         let role: Role = ROLE
             .parse()
             .map_err(|_| Failure::other("the role of new users is no role"))?;
-        store
-            .add_user(&alias, &role, &hash, OffsetDateTime::now_utc())
+        administration
+            .add_user(&alias, &role, NewPassword::Chosen(password))
             .await?;
     }
     Ok(())
@@ -98,12 +100,22 @@ async fn ask_alias(store: &dyn Store) -> Result<Alias, Failure> {
                 continue;
             }
         };
-        match user::demand_free(store, &alias).await {
+        match demand_free(store, &alias).await {
             Ok(()) => return Ok(alias),
             Err(error @ (StoreError::AliasTaken { .. } | StoreError::AliasRetired { .. })) => {
                 ui::message(&format!("Not accepted: {error}."));
             }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Refuses an alias that somebody has or had.
+async fn demand_free(store: &dyn Store, alias: &Alias) -> Result<(), StoreError> {
+    let alias = alias.clone();
+    match store.user(&alias).await?.map(|user| user.state) {
+        None => Ok(()),
+        Some(UserState::Removed) => Err(StoreError::AliasRetired { alias }),
+        Some(_) => Err(StoreError::AliasTaken { alias }),
     }
 }

@@ -1,5 +1,7 @@
 //! The work behind each command.
 
+pub mod cert;
+pub mod desk;
 pub mod dialogue;
 pub mod init;
 pub mod root;
@@ -8,6 +10,8 @@ pub mod secrets;
 pub mod user;
 
 use std::process::ExitCode;
+
+use desk::Desk;
 
 use crate::failure::Failure;
 use crate::options::{Action, Options};
@@ -34,12 +38,16 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
             let authority = init::from_options(&home, init, passphrase_file.as_deref()).await?;
             root::show(&home, authority.root())?;
         }
-        Action::UserAdd(alias, role, source) => user::add(&home, &alias, &role, source).await?,
-        Action::UserList => user::list(&home).await?,
-        Action::UserPasswd(alias, source) => user::passwd(&home, &alias, source).await?,
-        Action::UserDisable(alias) => user::disable(&home, &alias).await?,
-        Action::UserEnable(alias) => user::enable(&home, &alias).await?,
-        Action::UserRemove(alias) => user::remove(&home, &alias).await?,
+        Action::User(action) => {
+            let desk = Desk::open(&home).await?;
+            user::run(&desk, action).await?;
+            desk.close().await?;
+        }
+        Action::Cert(action) => {
+            let desk = Desk::open(&home).await?;
+            cert::run(&desk, action).await?;
+            desk.close().await?;
+        }
         Action::RootShow => root::show(&home, &home.root()?)?,
         Action::RootFingerprint => ui::data(&home.root()?.fingerprint().to_string()),
         Action::RootExport => root::export(&home)?,

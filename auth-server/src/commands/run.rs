@@ -26,7 +26,6 @@ use crate::server;
 use crate::signals::Signals;
 use crate::state::{App, Shared};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 use crate::throttle;
 use crate::tls::{self, CurrentCertificate};
 use crate::ui;
@@ -40,7 +39,7 @@ pub struct Start {
     /// The settings.
     pub config: Config,
     /// The store.
-    pub store: SqliteStore,
+    pub store: Arc<dyn Store>,
     /// Root certificate and key.
     pub authority: Authority,
     /// The signals.
@@ -150,7 +149,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         dialogue::add_users(&start.store, &root).await?;
     }
     ui::start_log(start.run.log_format, start.in_dialogue);
-    let store: Arc<dyn Store> = Arc::new(start.store);
+    let store = start.store;
     let now = OffsetDateTime::now_utc();
     let other = |error: &dyn std::fmt::Display| Failure::other(error.to_string());
     let crl = CrlPublisher::start(&start.authority, store.as_ref(), now)
@@ -169,7 +168,8 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         .await
         .map_err(|error| other(&error))?;
     let certificate = Arc::new(CurrentCertificate::new(certificate));
-    let tls = tls::server_config(certificate.clone()).map_err(|error| other(&error))?;
+    let tls = tls::server_config(certificate.clone(), &root, start.config.renewal_grace)
+        .map_err(|error| other(&error))?;
     let (stop, stopped) = watch::channel(false);
     let store = app.store.clone();
     let upkeep = [

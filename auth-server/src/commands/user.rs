@@ -1,140 +1,209 @@
-//! `user add|list|passwd|disable|enable|rm`. They work on the store alone, so that they need no
-//! passphrase and may be used while the server runs; it notices within a second.
+//! `user ...`: people. On the store of this machine it needs no passphrase and may be used while
+//! the server runs, which notices within a second.
 
-use common::identity::{Alias, OrgRoot, Role};
-use secrecy::SecretString;
+use common::identity::{Alias, Role};
+use root_ca::RevocationReason;
+use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::desk::Desk;
 use super::secrets;
+use crate::administration::{AdminError, NewPassword, OneTimePassword, UserView};
 use crate::failure::Failure;
-use crate::home::Home;
-use crate::options::PasswordSource;
-use crate::password;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{PasswordHash, Store, StoreError, User, UserState};
+use crate::options::{Format, PasswordChoice, UserAction};
+use crate::store::{StoreError, UserState};
 use crate::ui;
 
-async fn open(home: &Home) -> Result<(OrgRoot, SqliteStore), Failure> {
-    let root = home.root()?;
-    let store = home.store(&root).await?;
-    Ok((root, store))
-}
+/// Roles that need no explanation; any other is a custom one.
+const BUILT_IN_ROLES: [&str; 3] = ["admin", "member", "reader"];
 
-/// Hashes off the threads that serve.
+/// Does what was asked.
 ///
 /// # Errors
-/// When the system has no random numbers or memory.
-pub async fn hash(password: SecretString) -> Result<PasswordHash, Failure> {
-    tokio::task::spawn_blocking(move || password::hash(&password))
-        .await
-        .map_err(|_| Failure::other("the password could not be hashed"))?
-        .map_err(|error| Failure::other(error.to_string()))
-}
-
-/// Refuses an alias that somebody has or had.
-///
-/// # Errors
-/// When it is taken.
-pub async fn demand_free(store: &dyn Store, alias: &Alias) -> Result<(), StoreError> {
-    let alias = alias.clone();
-    match store.user(&alias).await?.map(|user| user.state) {
-        None => Ok(()),
-        Some(UserState::Removed) => Err(StoreError::AliasRetired { alias }),
-        Some(_) => Err(StoreError::AliasTaken { alias }),
+/// Why it could not be done.
+pub async fn run(desk: &Desk, action: UserAction) -> Result<(), Failure> {
+    match action {
+        UserAction::Add(alias, role, choice) => add(desk, &alias, &role, choice).await,
+        UserAction::List(format) => list(desk, format).await,
+        UserAction::Show(alias, format) => show(desk, &alias, format).await,
+        UserAction::Passwd(alias, choice) => passwd(desk, &alias, choice).await,
+        UserAction::Role(alias, role) => change_role(desk, &alias, &role).await,
+        UserAction::Enable(alias) => enable(desk, &alias).await,
+        UserAction::Disable(alias) => disable(desk, &alias).await,
+        UserAction::Unlock(alias) => unlock(desk, &alias).await,
+        UserAction::Revoke(alias, reason) => revoke(desk, &alias, reason).await,
+        UserAction::Remove(alias) => remove(desk, &alias).await,
     }
 }
 
-/// Adds a user.
-///
-/// # Errors
-/// When the alias is taken or the password weak.
-pub async fn add(
-    home: &Home,
+async fn add(
+    desk: &Desk,
     alias: &Alias,
     role: &Role,
-    source: PasswordSource,
+    choice: PasswordChoice,
 ) -> Result<(), Failure> {
-    let (root, store) = open(home).await?;
-    demand_free(&store, alias).await?;
-    let names = [alias.as_str(), root.display_name()];
-    let password = secrets::new_password(source, &names).await?;
-    let hash = hash(password).await?;
-    store
-        .add_user(alias, role, &hash, OffsetDateTime::now_utc())
+    // Before anybody types a password for nothing.
+    demand_free(desk, alias).await?;
+    let password = new_password(desk, alias, choice).await?;
+    let told = desk
+        .administration()
+        .add_user(alias, role, password)
         .await?;
-    store.close().await?;
     ui::message(&format!("Added {alias} as {role}."));
+    mention_custom(role);
+    tell(alias, told);
     Ok(())
 }
 
-/// Lists the users.
-///
-/// # Errors
-/// When the store fails.
-pub async fn list(home: &Home) -> Result<(), Failure> {
-    let (_, store) = open(home).await?;
-    let users = store.users().await?;
-    store.close().await?;
+async fn demand_free(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let alias = alias.clone();
+    match desk.administration().user(&alias).await {
+        Ok(user) if user.state == UserState::Removed => {
+            Err(StoreError::AliasRetired { alias }.into())
+        }
+        Ok(_) => Err(StoreError::AliasTaken { alias }.into()),
+        Err(AdminError::Store(StoreError::NoSuchUser { .. })) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn new_password(
+    desk: &Desk,
+    alias: &Alias,
+    choice: PasswordChoice,
+) -> Result<NewPassword, Failure> {
+    match choice {
+        PasswordChoice::OneTime => Ok(NewPassword::OneTime),
+        PasswordChoice::Given(source) => {
+            let names = [alias.as_str(), desk.organisation()];
+            let secret = secrets::new_password(source, &names).await?;
+            Ok(NewPassword::Chosen(secret))
+        }
+    }
+}
+
+fn tell(alias: &Alias, told: Option<OneTimePassword>) {
+    if let Some(password) = told {
+        ui::message(&format!(
+            "{alias} logs in with this password once, within a week, and chooses another one then:"
+        ));
+        ui::data(password.expose_secret());
+    }
+}
+
+fn mention_custom(role: &Role) {
+    if !BUILT_IN_ROLES.contains(&role.as_str()) {
+        ui::message(&format!(
+            "{role} is a role of your own: it may do what the rules of shares say."
+        ));
+    }
+}
+
+async fn list(desk: &Desk, format: Format) -> Result<(), Failure> {
+    let users = desk.administration().users().await?;
+    if format == Format::Json {
+        return users.iter().try_for_each(ui::json);
+    }
     if users.is_empty() {
         ui::message("There are no users yet; add one with: auth-server user add ALIAS");
         return Ok(());
     }
     ui::data(&format!(
-        "{:<32} {:<16} {:<9} ADDED",
-        "ALIAS", "ROLE", "STATE"
+        "{:<32} {:<16} {:<9} {:<17} LAST LOGIN",
+        "ALIAS", "ROLE", "STATE", "ADDED"
     ));
     for user in &users {
-        ui::data(&line(user));
+        ui::data(&format!(
+            "{:<32} {:<16} {:<9} {:<17} {}",
+            user.alias.as_str(),
+            user.role.as_str(),
+            user.state.as_str(),
+            moment(user.created_at),
+            user.last_login_at.map_or_else(|| "never".into(), moment),
+        ));
     }
     Ok(())
 }
 
-fn line(user: &User) -> String {
-    let added = user
-        .created_at
-        .format(format_description!("[year]-[month]-[day] [hour]:[minute]Z"))
-        .unwrap_or_default();
-    format!(
-        "{:<32} {:<16} {:<9} {added}",
-        user.alias.as_str(),
-        user.role.as_str(),
-        user.state.as_str()
-    )
+async fn show(desk: &Desk, alias: &Alias, format: Format) -> Result<(), Failure> {
+    let user = desk.administration().user(alias).await?;
+    match format {
+        Format::Json => ui::json(&user),
+        Format::Text => {
+            ui::data(&described(&user));
+            Ok(())
+        }
+    }
 }
 
-/// Replaces a password.
-///
-/// # Errors
-/// When there is no such user or the password is weak.
-pub async fn passwd(home: &Home, alias: &Alias, source: PasswordSource) -> Result<(), Failure> {
-    let (root, store) = open(home).await?;
-    let known = store.user(alias).await?;
-    if known.is_none_or(|user| user.state == UserState::Removed) {
+fn described(user: &UserView) -> String {
+    let told = |text: &str| match text {
+        "" => "-".to_owned(),
+        text => ui::safe(text),
+    };
+    let password = match user.one_time_password_until {
+        _ if user.state == UserState::Removed => "none".to_owned(),
+        Some(until) => format!("one-time, until {}", moment(until)),
+        None => "chosen".to_owned(),
+    };
+    [
+        ("Alias", user.alias.to_string()),
+        ("Role", user.role.to_string()),
+        ("State", user.state.as_str().to_owned()),
+        ("Name", told(&user.display_name)),
+        ("E-mail", told(&user.email)),
+        ("Password", password),
+        ("Failed logins", user.failed_logins.to_string()),
+        ("Added", moment(user.created_at)),
+        (
+            "Last login",
+            user.last_login_at.map_or_else(|| "never".into(), moment),
+        ),
+    ]
+    .map(|(name, value)| format!("{name:<14} {value}"))
+    .join("\n")
+}
+
+/// A moment for people, to the minute, in UTC.
+pub(super) fn moment(time: OffsetDateTime) -> String {
+    time.format(format_description!("[year]-[month]-[day] [hour]:[minute]Z"))
+        .unwrap_or_default()
+}
+
+async fn passwd(desk: &Desk, alias: &Alias, choice: PasswordChoice) -> Result<(), Failure> {
+    let known = desk.administration().user(alias).await?;
+    if known.state == UserState::Removed {
         return Err(StoreError::NoSuchUser {
             alias: alias.clone(),
         }
         .into());
     }
-    let names = [alias.as_str(), root.display_name()];
-    let password = secrets::new_password(source, &names).await?;
-    let hash = hash(password).await?;
-    store
-        .set_password(alias, &hash, OffsetDateTime::now_utc())
-        .await?;
-    store.close().await?;
+    let password = new_password(desk, alias, choice).await?;
+    let told = desk.administration().set_password(alias, password).await?;
     ui::message(&format!("Changed the password of {alias}."));
+    tell(alias, told);
     Ok(())
 }
 
-/// Disables a user.
-///
-/// # Errors
-/// When there is no such user.
-pub async fn disable(home: &Home, alias: &Alias) -> Result<(), Failure> {
-    let (_, store) = open(home).await?;
-    let revoked = store.disable(alias, OffsetDateTime::now_utc()).await?;
-    store.close().await?;
+async fn change_role(desk: &Desk, alias: &Alias, role: &Role) -> Result<(), Failure> {
+    let revoked = desk.administration().set_role(alias, role).await?;
+    ui::message(&format!(
+        "{alias} is {role} now; revoked {}, which the devices of {alias} replace by a new login.",
+        certificates(revoked)
+    ));
+    mention_custom(role);
+    Ok(())
+}
+
+async fn enable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    desk.administration().enable(alias).await?;
+    ui::message(&format!("Enabled {alias}; a new login is needed."));
+    Ok(())
+}
+
+async fn disable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let revoked = desk.administration().disable(alias).await?;
     ui::message(&format!(
         "Disabled {alias} and revoked {}.",
         certificates(revoked)
@@ -142,26 +211,23 @@ pub async fn disable(home: &Home, alias: &Alias) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Enables a user.
-///
-/// # Errors
-/// When there is no such user.
-pub async fn enable(home: &Home, alias: &Alias) -> Result<(), Failure> {
-    let (_, store) = open(home).await?;
-    store.enable(alias, OffsetDateTime::now_utc()).await?;
-    store.close().await?;
-    ui::message(&format!("Enabled {alias}; a new login is needed."));
+async fn unlock(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    desk.administration().unlock(alias).await?;
+    ui::message(&format!("Forgot the failed logins of {alias}."));
     Ok(())
 }
 
-/// Removes a user.
-///
-/// # Errors
-/// When there is no such user.
-pub async fn remove(home: &Home, alias: &Alias) -> Result<(), Failure> {
-    let (_, store) = open(home).await?;
-    let revoked = store.remove(alias, OffsetDateTime::now_utc()).await?;
-    store.close().await?;
+async fn revoke(desk: &Desk, alias: &Alias, reason: RevocationReason) -> Result<(), Failure> {
+    let revoked = desk.administration().revoke_user(alias, reason).await?;
+    ui::message(&format!(
+        "Revoked {} of {alias} ({reason}), who cannot log in until: auth-server user enable {alias}",
+        certificates(revoked)
+    ));
+    Ok(())
+}
+
+async fn remove(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let revoked = desk.administration().remove(alias).await?;
     ui::message(&format!(
         "Removed {alias} and revoked {}.",
         certificates(revoked)

@@ -15,10 +15,11 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use crate::audit::Actor;
 use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError};
 use crate::problem::Problem;
 use crate::state::{App, LoggedInUser, Remote, RequestId, Shared};
-use crate::store::{StoreError, StoreLedger, UserState};
+use crate::store::{Issuance, PasswordHash, StoreError, StoreLedger, UserState};
 use crate::throttle::Attempt;
 
 /// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
@@ -107,7 +108,8 @@ async fn certificate(
     let login = read_login(body).await?;
     let user = check_password(app, remote, &login).await?;
     let key = ProvenKey::from_pem(&login.csr).map_err(Problem::Request)?;
-    issue(app, &user, &key).await
+    let by = Actor::member(user.alias(), remote.source());
+    issue(app, &user, &key, &by).await
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -150,7 +152,7 @@ async fn check_password(app: &App, remote: Remote, login: &Login) -> Result<Logg
     };
     // A removed person has no password left, and gets the work of an unknown one.
     let user = user.filter(|user| user.state != UserState::Removed);
-    let hash = user.as_ref().map(|user| user.password.clone());
+    let hash = user.as_ref().map(|user| user.password.hash.clone());
     let (matches, place) = app
         .passwords
         .matches(place, login.password.clone(), hash)
@@ -160,15 +162,20 @@ async fn check_password(app: &App, remote: Remote, login: &Login) -> Result<Logg
             attempt
                 .succeeded(app.store.as_ref(), OffsetDateTime::now_utc())
                 .await?;
-            if password::needs_rehash(&user.password) {
-                rehash(app, &user.alias, &login.password).await?;
+            if password::needs_rehash(&user.password.hash) {
+                rehash(app, &user.alias, &user.password.hash, &login.password).await?;
             }
             drop(place);
             Ok(LoggedInUser::new(user.alias, user.role))
         }
-        _ => {
+        user => {
+            let outcome = match user {
+                None => "no such user",
+                Some(_) if !matches => "wrong password",
+                Some(_) => "disabled",
+            };
             attempt
-                .failed(app.store.as_ref(), OffsetDateTime::now_utc())
+                .failed(app.store.as_ref(), outcome, OffsetDateTime::now_utc())
                 .await?;
             drop(place);
             Err(Problem::Unauthorized.into())
@@ -185,16 +192,25 @@ async fn demand_patience(app: &App, attempt: &Attempt) -> Result<(), Refusal> {
 }
 
 /// Brings a stored hash up to today's work, now that the password is at hand.
-async fn rehash(app: &App, alias: &Alias, password: &SecretString) -> Result<(), Refusal> {
+async fn rehash(
+    app: &App,
+    alias: &Alias,
+    old: &PasswordHash,
+    password: &SecretString,
+) -> Result<(), Refusal> {
     let password = password.clone();
     let hash = tokio::task::spawn_blocking(move || password::hash(&password))
         .await
         .map_err(Refusal::internal)??;
-    let now = OffsetDateTime::now_utc();
-    Ok(app.store.set_password(alias, &hash, now).await?)
+    Ok(app.store.rehash(alias, old, &hash).await?)
 }
 
-async fn issue(app: &App, user: &LoggedInUser, key: &ProvenKey) -> Result<String, Refusal> {
+async fn issue(
+    app: &App,
+    user: &LoggedInUser,
+    key: &ProvenKey,
+    by: &Actor,
+) -> Result<String, Refusal> {
     let now = OffsetDateTime::now_utc();
     let subject = Subject::Member {
         alias: user.alias().clone(),
@@ -206,7 +222,11 @@ async fn issue(app: &App, user: &LoggedInUser, key: &ProvenKey) -> Result<String
         .map_err(Refusal::internal)?;
     let ledger = StoreLedger {
         store: app.store.as_ref(),
-        now,
+        issuance: Issuance {
+            by,
+            renews: None,
+            now,
+        },
     };
     let issued = match app.authority.issue(prepared, &ledger).await {
         Ok(issued) => issued,

@@ -1,7 +1,13 @@
 //! The HTTPS side: TLS 1.3 only, and a certificate that renews itself.
 
+mod members;
+
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use common::identity::OrgRoot;
+use members::MemberVerifier;
 
 use root_ca::{Authority, Host, KeyType, Profile, ProvenKey, SoftwareKey, Subject};
 use rustls::crypto::CryptoProvider;
@@ -12,7 +18,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 use time::OffsetDateTime;
 
-use crate::store::{Store, StoreLedger};
+use crate::audit::Actor;
+use crate::store::{Issuance, Store, StoreLedger};
 
 /// Why the HTTPS side cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +27,9 @@ pub enum TlsError {
     /// The certificate could not be issued.
     #[error("the HTTPS certificate could not be issued: {0}")]
     Issue(String),
+    /// The members' certificates cannot be checked.
+    #[error("TLS cannot be set up: {0}")]
+    Clients(String),
     /// The TLS library refuses.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -71,14 +81,19 @@ impl ResolvesServerCert for CurrentCertificate {
     }
 }
 
-/// TLS 1.3 only, HTTP/1.1 only, no session tickets: every connection is a full handshake.
+/// TLS 1.3 only, HTTP/1.1 only, no session tickets: every connection is a full handshake. Clients
+/// may show a member's certificate of `root`, also one that ended less than `grace` ago.
 ///
 /// # Errors
-/// When the provider does not know TLS 1.3.
-pub fn server_config(certificate: Arc<CurrentCertificate>) -> Result<ServerConfig, TlsError> {
+/// When the provider does not know TLS 1.3, or the root cannot be used.
+pub fn server_config(
+    certificate: Arc<CurrentCertificate>,
+    root: &OrgRoot,
+    grace: Duration,
+) -> Result<ServerConfig, TlsError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&version::TLS13])?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::new(MemberVerifier::new(root, grace)?))
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.send_tls13_tickets = 0;
@@ -103,8 +118,14 @@ pub async fn issue(
     let prepared = authority
         .prepare(profile, &subject, &ProvenKey::from(&key), now)
         .map_err(|error| failed(&error))?;
+    let by = Actor::server();
+    let issuance = Issuance {
+        by: &by,
+        renews: None,
+        now,
+    };
     let issued = authority
-        .issue(prepared, &StoreLedger { store, now })
+        .issue(prepared, &StoreLedger { store, issuance })
         .await
         .map_err(|error| failed(&error))?;
     let renew_at = now + (issued.entry().not_after - now) * 2 / 3;

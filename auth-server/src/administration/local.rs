@@ -1,0 +1,191 @@
+use std::sync::Arc;
+
+use common::identity::{Alias, Role};
+use root_ca::{RevocationReason, Serial};
+use secrecy::SecretString;
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    AdminError, Administration, Answer, CertificateView, NewPassword, OneTimePassword, UserView,
+};
+use crate::audit::{Actor, Record};
+use crate::password::{self, PasswordError};
+use crate::store::{CertificateFilter, Password, Store, StoreError};
+
+/// How long a one-time password may wait for its person: a week's absence.
+const ONE_TIME_LIFE: Duration = Duration::days(7);
+
+/// Administration on the store of this machine.
+pub struct Local {
+    store: Arc<dyn Store>,
+    organisation: String,
+    by: Actor,
+}
+
+impl Local {
+    /// On behalf of `by`; `organisation` is a name that no password may consist of.
+    pub fn new(store: Arc<dyn Store>, organisation: &str, by: Actor) -> Self {
+        Self {
+            store,
+            organisation: organisation.to_owned(),
+            by,
+        }
+    }
+
+    async fn prepare(
+        &self,
+        alias: &Alias,
+        new: NewPassword,
+    ) -> Result<(Password, Option<OneTimePassword>), AdminError> {
+        let (secret, one_time) = match new {
+            NewPassword::Chosen(secret) => {
+                password::check_new(&secret, &[alias.as_str(), &self.organisation])?;
+                (secret, false)
+            }
+            NewPassword::OneTime => (password::random()?, true),
+        };
+        let hash = hash(secret.clone()).await?;
+        let password = Password {
+            hash,
+            one_time_until: one_time.then(|| OffsetDateTime::now_utc() + ONE_TIME_LIFE),
+        };
+        Ok((password, one_time.then_some(secret)))
+    }
+}
+
+/// Hashes off the threads that serve.
+async fn hash(secret: SecretString) -> Result<crate::store::PasswordHash, PasswordError> {
+    tokio::task::spawn_blocking(move || password::hash(&secret))
+        .await
+        .map_err(|_| PasswordError::Failed)?
+}
+
+impl Administration for Local {
+    fn add_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        role: &'a Role,
+        password: NewPassword,
+    ) -> Answer<'a, Option<OneTimePassword>> {
+        Box::pin(async move {
+            let (password, told) = self.prepare(alias, password).await?;
+            let now = OffsetDateTime::now_utc();
+            self.store
+                .add_user(alias, role, &password, &self.by, now)
+                .await?;
+            Ok(told)
+        })
+    }
+
+    fn users(&self) -> Answer<'_, Vec<UserView>> {
+        Box::pin(async move {
+            let users = self.store.users().await?;
+            Ok(users.into_iter().map(UserView::from).collect())
+        })
+    }
+
+    fn user<'a>(&'a self, alias: &'a Alias) -> Answer<'a, UserView> {
+        Box::pin(async move {
+            let user = self.store.user(alias).await?;
+            let user = user.ok_or_else(|| StoreError::NoSuchUser {
+                alias: alias.clone(),
+            })?;
+            Ok(user.into())
+        })
+    }
+
+    fn set_password<'a>(
+        &'a self,
+        alias: &'a Alias,
+        password: NewPassword,
+    ) -> Answer<'a, Option<OneTimePassword>> {
+        Box::pin(async move {
+            let (password, told) = self.prepare(alias, password).await?;
+            let now = OffsetDateTime::now_utc();
+            self.store
+                .set_password(alias, &password, &self.by, now)
+                .await?;
+            Ok(told)
+        })
+    }
+
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a Role) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.set_role(alias, role, &self.by, now).await?)
+        })
+    }
+
+    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.enable(alias, &self.by, now).await?)
+        })
+    }
+
+    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.disable(alias, &self.by, now).await?)
+        })
+    }
+
+    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.revoke_user(alias, reason, &self.by, now).await?)
+        })
+    }
+
+    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.unlock(alias, &self.by, now).await?)
+        })
+    }
+
+    fn remove<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.remove(alias, &self.by, now).await?)
+        })
+    }
+
+    fn certificates<'a>(
+        &'a self,
+        filter: &'a CertificateFilter,
+    ) -> Answer<'a, Vec<CertificateView>> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            let found = self.store.certificates(filter).await?;
+            Ok(found
+                .into_iter()
+                .map(|record| CertificateView::of(record, now))
+                .collect())
+        })
+    }
+
+    fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, CertificateView> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            let found = self.store.certificate(serial).await?;
+            let record = found.ok_or(StoreError::NoSuchCertificate { serial: *serial })?;
+            Ok(CertificateView::of(record, now))
+        })
+    }
+
+    fn revoke_certificate<'a>(
+        &'a self,
+        serial: &'a Serial,
+        reason: RevocationReason,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let now = OffsetDateTime::now_utc();
+            Ok(self.store.revoke(serial, reason, &self.by, now).await?)
+        })
+    }
+
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>> {
+        Box::pin(async move { Ok(self.store.entries(after, limit).await?) })
+    }
+}

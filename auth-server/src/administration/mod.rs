@@ -1,0 +1,126 @@
+//! What an administrator does, whoever carries it out: [`Local`] on the store of this machine, for
+//! the command line and behind the `/admin` routes of the server.
+
+mod local;
+mod records;
+mod text;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use common::identity::{Alias, Role};
+use root_ca::{RevocationReason, Serial};
+use secrecy::SecretString;
+
+pub use local::Local;
+pub use records::{CertificateState, CertificateView, UserView};
+
+use crate::audit::Record;
+use crate::failure::Failure;
+use crate::password::{PasswordError, WeakPassword};
+use crate::store::{CertificateFilter, StoreError};
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The password is not accepted.
+    #[error("the password is not accepted: {0}")]
+    Weak(#[from] WeakPassword),
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The other machine refuses, or cannot be reached.
+    #[error("{0}")]
+    Remote(Failure),
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(error) => error.into(),
+            AdminError::Weak(_) => Self::other(error.to_string())
+                .cure("choose a longer or less common one, such as four or five random words"),
+            AdminError::Password(error) => Self::other(error.to_string()),
+            AdminError::Remote(failure) => failure,
+        }
+    }
+}
+
+/// A password that an administrator sets.
+#[derive(Debug)]
+pub enum NewPassword {
+    /// This one, which the person keeps.
+    Chosen(SecretString),
+    /// A random one, which only serves to choose another one at the first login.
+    OneTime,
+}
+
+/// The password that was made for [`NewPassword::OneTime`], to be handed to the person.
+pub type OneTimePassword = SecretString;
+
+/// An answer on its way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, AdminError>> + Send + 'a>>;
+
+/// What an administrator does.
+pub trait Administration: Send + Sync {
+    /// Adds a person; returns the one-time password if one was made.
+    fn add_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        role: &'a Role,
+        password: NewPassword,
+    ) -> Answer<'a, Option<OneTimePassword>>;
+
+    /// Everybody who was not removed, by name.
+    fn users(&self) -> Answer<'_, Vec<UserView>>;
+
+    /// One person, removed or not.
+    fn user<'a>(&'a self, alias: &'a Alias) -> Answer<'a, UserView>;
+
+    /// Replaces a password; returns the one-time password if one was made.
+    fn set_password<'a>(
+        &'a self,
+        alias: &'a Alias,
+        password: NewPassword,
+    ) -> Answer<'a, Option<OneTimePassword>>;
+
+    /// Changes what a person may do; says how many certificates were revoked.
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a Role) -> Answer<'a, u64>;
+
+    /// Lets a disabled person log in again.
+    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()>;
+
+    /// Blocks a person; says how many certificates were revoked.
+    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64>;
+
+    /// Blocks a person whose certificates are to be trusted no more, for that reason.
+    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64>;
+
+    /// Forgets a person's failed logins.
+    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()>;
+
+    /// Removes a person for good; says how many certificates were revoked.
+    fn remove<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64>;
+
+    /// The certificates that the filter lets through, the newest first.
+    fn certificates<'a>(
+        &'a self,
+        filter: &'a CertificateFilter,
+    ) -> Answer<'a, Vec<CertificateView>>;
+
+    /// One certificate.
+    fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, CertificateView>;
+
+    /// Revokes one certificate; one that is revoked already stays as it is.
+    fn revoke_certificate<'a>(
+        &'a self,
+        serial: &'a Serial,
+        reason: RevocationReason,
+    ) -> Answer<'a, ()>;
+
+    /// At most `limit` entries of the audit log after that number.
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>>;
+}

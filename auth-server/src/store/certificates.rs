@@ -1,0 +1,123 @@
+use common::identity::{Alias, Role};
+use root_ca::{Ledger, LedgerEntry, RevocationReason, RevokedCertificate, Serial};
+use time::OffsetDateTime;
+
+use super::{Answer, Store, StoreError};
+use crate::audit::Actor;
+
+/// Why disabling revokes: the person may come back.
+pub(crate) const DISABLED: RevocationReason = RevocationReason::PrivilegeWithdrawn;
+/// Why removing revokes: the person is gone.
+pub(crate) const REMOVED: RevocationReason = RevocationReason::CessationOfOperation;
+/// Why another role revokes: the certificate states the old one.
+pub(crate) const ROLE_CHANGED: RevocationReason = RevocationReason::AffiliationChanged;
+
+/// A certificate as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRecord {
+    /// Its number.
+    pub serial: Serial,
+    /// The member; none for the server's own.
+    pub alias: Option<Alias>,
+    /// The role that it states.
+    pub role: Option<Role>,
+    /// SHA-256 of the public key's SubjectPublicKeyInfo.
+    pub key_sha256: [u8; 32],
+    /// Start of validity.
+    pub not_before: OffsetDateTime,
+    /// End of validity.
+    pub not_after: OffsetDateTime,
+    /// Whether it left the signer; one that did not was never handed out.
+    pub signed: bool,
+    /// The certificate that it took the place of.
+    pub renews: Option<Serial>,
+    /// When it was recorded.
+    pub created_at: OffsetDateTime,
+    /// When and why it was revoked.
+    pub revoked: Option<(OffsetDateTime, RevocationReason)>,
+}
+
+/// Which certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CertificateFilter {
+    /// Of that member alone.
+    pub alias: Option<Alias>,
+    /// That are valid or become so after this moment.
+    pub ends_after: Option<OffsetDateTime>,
+    /// That were revoked (true) or not (false).
+    pub revoked: Option<bool>,
+    /// At most so many, the newest first.
+    pub limit: u32,
+}
+
+/// One certificate on its way: what the ledger records beside the certificate's own contents.
+#[derive(Debug)]
+pub struct Issuance<'a> {
+    /// Who asked for it.
+    pub by: &'a Actor,
+    /// The certificate that it takes the place of, which must not have been revoked.
+    pub renews: Option<Serial>,
+    /// When.
+    pub now: OffsetDateTime,
+}
+
+/// The ledger of certificates, and the numbers of CRLs.
+pub trait CertificateStore {
+    /// Records a certificate that is about to be signed, if its holder is active and has the role
+    /// that it states, and if the one that it renews is not revoked.
+    fn about_to_sign<'a>(
+        &'a self,
+        entry: &'a LedgerEntry,
+        issuance: &'a Issuance<'a>,
+    ) -> Answer<'a, ()>;
+
+    /// Records that it was signed, if it was not revoked meanwhile.
+    fn signed<'a>(&'a self, serial: &'a Serial, issuance: &'a Issuance<'a>) -> Answer<'a, ()>;
+
+    /// The certificate with that number.
+    fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<CertificateRecord>>;
+
+    /// The certificates that the filter lets through.
+    fn certificates<'a>(
+        &'a self,
+        filter: &'a CertificateFilter,
+    ) -> Answer<'a, Vec<CertificateRecord>>;
+
+    /// Revokes one certificate; one that is revoked already stays as it is.
+    fn revoke<'a>(
+        &'a self,
+        serial: &'a Serial,
+        reason: RevocationReason,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()>;
+
+    /// The revoked certificates that ended after `since`.
+    fn revoked(&self, since: OffsetDateTime) -> Answer<'_, Vec<RevokedCertificate>>;
+
+    /// A number that rises with every revocation.
+    fn revocations(&self) -> Answer<'_, u64>;
+
+    /// Takes the next CRL number, for ever; the one before it is one less.
+    fn next_crl_number(&self) -> Answer<'_, u64>;
+}
+
+/// The store as the ledger of one issuance.
+pub struct StoreLedger<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// The issuance.
+    pub issuance: Issuance<'a>,
+}
+
+impl Ledger for StoreLedger<'_> {
+    type Error = StoreError;
+
+    async fn about_to_sign(&self, entry: &LedgerEntry) -> Result<(), StoreError> {
+        self.store.about_to_sign(entry, &self.issuance).await
+    }
+
+    async fn signed(&self, serial: &Serial) -> Result<(), StoreError> {
+        self.store.signed(serial, &self.issuance).await
+    }
+}

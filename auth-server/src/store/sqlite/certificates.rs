@@ -1,0 +1,268 @@
+use common::identity::{Alias, Role};
+use root_ca::{LedgerEntry, RevocationReason, RevokedCertificate, Serial};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+use time::OffsetDateTime;
+
+use super::audit_log::append;
+use super::{SqliteStore, Write, damaged, number, read_time, seconds};
+use crate::audit::{Action, Actor, Event, OK};
+use crate::store::{
+    Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, StoreError,
+};
+
+/// Revokes every certificate of a person that has not ended, signed or about to be.
+pub(super) async fn revoke_all(
+    tx: &mut Write,
+    alias: &Alias,
+    reason: RevocationReason,
+    now: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    let revoked = sqlx::query(
+        "UPDATE certificates SET revoked_at = ?, reason = ?
+         WHERE alias = ? AND revoked_at IS NULL AND not_after >= ?",
+    )
+    .bind(now.unix_timestamp())
+    .bind(reason.code())
+    .bind(alias.as_str())
+    .bind(now.unix_timestamp())
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    count_revocation(tx).await?;
+    Ok(revoked)
+}
+
+async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
+    sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'revocations'")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn read_serial(bytes: &[u8]) -> Result<Serial, StoreError> {
+    Serial::from_bytes(bytes).ok_or_else(|| damaged("an impossible serial number"))
+}
+
+fn read_revocation(
+    row: &SqliteRow,
+) -> Result<Option<(OffsetDateTime, RevocationReason)>, StoreError> {
+    let Some(at) = seconds(row, "revoked_at")? else {
+        return Ok(None);
+    };
+    let reason: i64 = row.try_get("reason")?;
+    let reason = u8::try_from(reason)
+        .ok()
+        .and_then(RevocationReason::from_code);
+    Ok(Some((
+        at,
+        reason.ok_or_else(|| damaged("an unknown reason"))?,
+    )))
+}
+
+fn read_certificate(row: &SqliteRow) -> Result<CertificateRecord, StoreError> {
+    let alias: Option<String> = row.try_get("alias")?;
+    let role: Option<String> = row.try_get("role")?;
+    let key: Vec<u8> = row.try_get("key_sha256")?;
+    let renews: Option<Vec<u8>> = row.try_get("renews")?;
+    let state: String = row.try_get("state")?;
+    let alias = alias.map(|alias| alias.parse::<Alias>()).transpose();
+    let role = role.map(|role| role.parse::<Role>()).transpose();
+    Ok(CertificateRecord {
+        serial: read_serial(row.try_get("serial")?)?,
+        alias: alias.map_err(|_| damaged("an impossible alias"))?,
+        role: role.map_err(|_| damaged("an impossible role"))?,
+        key_sha256: key
+            .try_into()
+            .map_err(|_| damaged("a digest of the wrong length"))?,
+        not_before: read_time(row, "not_before")?,
+        not_after: read_time(row, "not_after")?,
+        signed: state == "signed",
+        renews: renews.as_deref().map(read_serial).transpose()?,
+        created_at: read_time(row, "created_at")?,
+        revoked: read_revocation(row)?,
+    })
+}
+
+fn read_revoked(row: &SqliteRow) -> Result<RevokedCertificate, StoreError> {
+    let (revoked_at, reason) = read_revocation(row)?.ok_or_else(|| damaged("a time is missing"))?;
+    Ok(RevokedCertificate {
+        serial: read_serial(row.try_get("serial")?)?,
+        revoked_at,
+        reason,
+    })
+}
+
+impl CertificateStore for SqliteStore {
+    fn about_to_sign<'a>(
+        &'a self,
+        entry: &'a LedgerEntry,
+        issuance: &'a Issuance<'a>,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let inserted = sqlx::query(
+                "INSERT INTO certificates (serial, alias, role, key_sha256, not_before, not_after,
+                                           renews, state, created_at)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'about_to_sign', ?8
+                 WHERE (?2 IS NULL OR EXISTS (SELECT 1 FROM users
+                            WHERE alias = ?2 AND role = ?3 AND state = 'active'))
+                   AND (?7 IS NULL OR EXISTS (SELECT 1 FROM certificates
+                            WHERE serial = ?7 AND alias = ?2 AND revoked_at IS NULL))",
+            )
+            .bind(entry.serial.as_bytes().as_slice())
+            .bind(entry.alias.as_ref().map(Alias::as_str))
+            .bind(entry.role.as_ref().map(Role::as_str))
+            .bind(entry.key_sha256.as_slice())
+            .bind(entry.not_before.unix_timestamp())
+            .bind(entry.not_after.unix_timestamp())
+            .bind(issuance.renews.map(|serial| serial.as_bytes().to_vec()))
+            .bind(issuance.now.unix_timestamp())
+            .execute(&self.pool)
+            .await?;
+            match inserted.rows_affected() {
+                1 => Ok(()),
+                _ => Err(StoreError::IssueBlocked),
+            }
+        })
+    }
+
+    fn signed<'a>(&'a self, serial: &'a Serial, issuance: &'a Issuance<'a>) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.write().await?;
+            let holder: Option<Option<String>> = sqlx::query_scalar(
+                "UPDATE certificates SET state = 'signed'
+                 WHERE serial = ? AND state = 'about_to_sign' AND revoked_at IS NULL
+                 RETURNING alias",
+            )
+            .bind(serial.as_bytes().as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
+            let holder = holder.ok_or(StoreError::IssueBlocked)?;
+            let holder = holder.as_deref().unwrap_or("auth-server");
+            let event = match issuance.renews {
+                None => Event {
+                    by: issuance.by,
+                    action: Action::Issue,
+                    object: format!("{serial} of {holder}"),
+                    outcome: OK,
+                },
+                Some(old) => Event {
+                    by: issuance.by,
+                    action: Action::Renew,
+                    object: format!("{serial} of {holder} after {old}"),
+                    outcome: OK,
+                },
+            };
+            append(&mut tx, &event, issuance.now).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<CertificateRecord>> {
+        Box::pin(async move {
+            let row = sqlx::query("SELECT * FROM certificates WHERE serial = ?")
+                .bind(serial.as_bytes().as_slice())
+                .fetch_optional(&self.pool)
+                .await?;
+            row.as_ref().map(read_certificate).transpose()
+        })
+    }
+
+    fn certificates<'a>(
+        &'a self,
+        filter: &'a CertificateFilter,
+    ) -> Answer<'a, Vec<CertificateRecord>> {
+        Box::pin(async move {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("SELECT * FROM certificates WHERE 1 = 1");
+            if let Some(alias) = &filter.alias {
+                query.push(" AND alias = ").push_bind(alias.to_string());
+            }
+            if let Some(moment) = filter.ends_after {
+                query
+                    .push(" AND not_after >= ")
+                    .push_bind(moment.unix_timestamp());
+            }
+            match filter.revoked {
+                Some(true) => query.push(" AND revoked_at IS NOT NULL"),
+                Some(false) => query.push(" AND revoked_at IS NULL"),
+                None => &mut query,
+            };
+            query
+                .push(" ORDER BY created_at DESC, serial LIMIT ")
+                .push_bind(filter.limit);
+            let rows = query.build().fetch_all(&self.pool).await?;
+            rows.iter().map(read_certificate).collect()
+        })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        serial: &'a Serial,
+        reason: RevocationReason,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.write().await?;
+            let revoked: Option<bool> = sqlx::query_scalar(
+                "SELECT revoked_at IS NOT NULL FROM certificates WHERE serial = ?",
+            )
+            .bind(serial.as_bytes().as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
+            if revoked.ok_or(StoreError::NoSuchCertificate { serial: *serial })? {
+                return Ok(());
+            }
+            sqlx::query("UPDATE certificates SET revoked_at = ?, reason = ? WHERE serial = ?")
+                .bind(now.unix_timestamp())
+                .bind(reason.code())
+                .bind(serial.as_bytes().as_slice())
+                .execute(&mut *tx)
+                .await?;
+            count_revocation(&mut tx).await?;
+            let event = Event {
+                by,
+                action: Action::RevokeCertificate,
+                object: format!("{serial} ({reason})"),
+                outcome: OK,
+            };
+            append(&mut tx, &event, now).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn revoked(&self, since: OffsetDateTime) -> Answer<'_, Vec<RevokedCertificate>> {
+        Box::pin(async move {
+            let rows = sqlx::query(
+                "SELECT serial, revoked_at, reason FROM certificates
+                 WHERE revoked_at IS NOT NULL AND not_after >= ? ORDER BY revoked_at, serial",
+            )
+            .bind(since.unix_timestamp())
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(read_revoked).collect()
+        })
+    }
+
+    fn revocations(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let value: i64 =
+                sqlx::query_scalar("SELECT value FROM counters WHERE name = 'revocations'")
+                    .fetch_one(&self.pool)
+                    .await?;
+            number(value)
+        })
+    }
+
+    fn next_crl_number(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let value: i64 = sqlx::query_scalar(
+                "UPDATE counters SET value = value + 1 WHERE name = 'crl_number' RETURNING value",
+            )
+            .fetch_one(&self.pool)
+            .await?;
+            number(value)
+        })
+    }
+}

@@ -1,0 +1,190 @@
+use common::identity::{Alias, Role};
+use root_ca::RevocationReason;
+use time::OffsetDateTime;
+
+use super::Answer;
+use crate::audit::Actor;
+
+/// Whether a person may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserState {
+    /// May log in.
+    Active,
+    /// May not, for now.
+    Disabled,
+    /// Gone; the alias stays taken.
+    Removed,
+}
+
+impl UserState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Disabled, Self::Removed];
+
+    /// The word that people and the database see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub alias: Alias,
+    /// What the person may do.
+    pub role: Role,
+    /// How a login is checked.
+    pub password: Password,
+    /// Whether the person may log in.
+    pub state: UserState,
+    /// What the person tells of himself.
+    pub details: Details,
+    /// Failed logins in a row, whatever their source.
+    pub failed_logins: u32,
+    /// When the person was added.
+    pub created_at: OffsetDateTime,
+    /// When the person last logged in with the password.
+    pub last_login_at: Option<OffsetDateTime>,
+}
+
+/// What a person tells of himself; empty when he does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// The name as people write it.
+    pub display_name: String,
+    /// Where mail reaches the person.
+    pub email: String,
+}
+
+/// How a person's login is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// The PHC string; empty once the person is removed.
+    pub hash: PasswordHash,
+    /// Until when, if it was given by an administrator and only serves to choose another one.
+    pub one_time_until: Option<OffsetDateTime>,
+}
+
+impl Password {
+    /// A password that the person has chosen.
+    pub fn chosen(hash: PasswordHash) -> Self {
+        Self {
+            hash,
+            one_time_until: None,
+        }
+    }
+}
+
+/// A PHC string. It does not log in, but it is worth guessing at: it prints as `[secret]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a PHC string.
+    pub fn new(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// The people. What changes one is in the audit log when it has happened, and only then.
+pub trait UserStore {
+    /// Adds a person whose alias nobody has or had.
+    fn add_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        role: &'a Role,
+        password: &'a Password,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()>;
+
+    /// The person of that name, removed or not.
+    fn user<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<User>>;
+
+    /// Everybody who was not removed, by name.
+    fn users(&self) -> Answer<'_, Vec<User>>;
+
+    /// Replaces a password.
+    fn set_password<'a>(
+        &'a self,
+        alias: &'a Alias,
+        password: &'a Password,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()>;
+
+    /// Replaces the hash of the same password, unless the password has changed since.
+    fn rehash<'a>(
+        &'a self,
+        alias: &'a Alias,
+        old: &'a PasswordHash,
+        new: &'a PasswordHash,
+    ) -> Answer<'a, ()>;
+
+    /// Replaces what a person tells of himself.
+    fn set_details<'a>(
+        &'a self,
+        alias: &'a Alias,
+        details: &'a Details,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()>;
+
+    /// Changes what a person may do, and revokes all current certificates, which state the old
+    /// role; says how many.
+    fn set_role<'a>(
+        &'a self,
+        alias: &'a Alias,
+        role: &'a Role,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, u64>;
+
+    /// Lets a disabled person log in again.
+    fn enable<'a>(&'a self, alias: &'a Alias, by: &'a Actor, now: OffsetDateTime)
+    -> Answer<'a, ()>;
+
+    /// Blocks a person and revokes all current certificates; says how many.
+    fn disable<'a>(
+        &'a self,
+        alias: &'a Alias,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, u64>;
+
+    /// The same for a reason of its own: something is wrong with the certificates.
+    fn revoke_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        reason: RevocationReason,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, u64>;
+
+    /// Removes a person for good and revokes all current certificates; says how many.
+    fn remove<'a>(
+        &'a self,
+        alias: &'a Alias,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, u64>;
+
+    /// Forgets the failed logins of a person, from all sources.
+    fn unlock<'a>(&'a self, alias: &'a Alias, by: &'a Actor, now: OffsetDateTime)
+    -> Answer<'a, ()>;
+}

@@ -16,6 +16,7 @@ pub mod error;
 mod finished;
 pub mod foreign;
 pub mod frames;
+pub mod https;
 pub mod organisation;
 pub mod process;
 pub mod programs;

@@ -1,0 +1,106 @@
+//! Nobody finds out by asking who has an account: not by the answer, not by its time.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use captures::counts::{Choices, count};
+use captures::error::Result;
+use captures::https::{Answer, Client, certificate_request, exchange, login_body, post_request};
+use captures::organisation::Organisation;
+
+/// Two-sided bound on the normal deviate of the rank test: a false alarm in 10,000 runs.
+const MAX_DEVIATE: f64 = 3.89;
+/// Guesses at one alias: fewer than the failures after which its account takes no more.
+const GUESSES_AN_ALIAS: usize = 20;
+
+#[test]
+fn the_time_of_an_answer_does_not_tell_who_has_an_account() -> Result<()> {
+    let guesses = count("guesses");
+    let organisation = Organisation::start("Example")?;
+    let known = names("known", guesses);
+    known
+        .iter()
+        .try_for_each(|alias| organisation.add_user(alias))?;
+    let unknown = names("other", guesses);
+    let client = Client::of(&organisation)?;
+    let csr = certificate_request()?;
+    let mut choices = Choices::of("enumeration");
+    let (mut of_known, mut of_unknown) = (Vec::new(), Vec::new());
+    let mut bodies = Vec::new();
+    for guess in 0..2 * guesses {
+        // Each guess comes from a source of its own, so that none is held up.
+        let client = client.from(source(guess));
+        let ask_known =
+            of_known.len() < guesses && (of_unknown.len() == guesses || choices.below(2) == 0);
+        let (times, aliases) = match ask_known {
+            true => (&mut of_known, &known),
+            false => (&mut of_unknown, &unknown),
+        };
+        let alias = &aliases[times.len() / GUESSES_AN_ALIAS];
+        let (answer, took) = timed(&client, &login_body(alias, "a wrong guess indeed", &csr))?;
+        assert_eq!(answer.status, 401, "{answer:?}");
+        bodies.push(answer.body);
+        times.push(took);
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    let deviate = rank_deviate(&of_known, &of_unknown);
+    assert!(
+        deviate.abs() < MAX_DEVIATE,
+        "{deviate} with {:?} against {:?}",
+        median(of_known),
+        median(of_unknown)
+    );
+    Ok(())
+}
+
+fn names(stem: &str, guesses: usize) -> Vec<String> {
+    (0..guesses.div_ceil(GUESSES_AN_ALIAS))
+        .map(|number| format!("{stem}-{number}"))
+        .collect()
+}
+
+fn source(guess: usize) -> Ipv4Addr {
+    let [.., high, low] = guess.to_be_bytes();
+    Ipv4Addr::new(127, 10, high, low.max(1))
+}
+
+/// The time from the request to the whole answer; connecting is not in it.
+fn timed(client: &Client, body: &str) -> Result<(Answer, Duration)> {
+    let mut connection = client.connect()?;
+    let request = post_request("/verify", body);
+    let begun = Instant::now();
+    let answer = exchange(&mut connection, &request)?;
+    Ok((answer, begun.elapsed()))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// The rank test of Mann and Whitney (1947): how far, in standard deviations, the sum of one
+/// sample's ranks is from what it would be if both came from one distribution.
+fn rank_deviate(one: &[Duration], other: &[Duration]) -> f64 {
+    let wins: f64 = one
+        .iter()
+        .flat_map(|a| other.iter().map(move |b| (a, b)))
+        .map(|(a, b)| match a.cmp(b) {
+            std::cmp::Ordering::Greater => 1.0,
+            std::cmp::Ordering::Equal => 0.5,
+            std::cmp::Ordering::Less => 0.0,
+        })
+        .sum();
+    let (n, m) = (one.len() as f64, other.len() as f64);
+    (wins - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt()
+}
+
+#[test]
+fn the_rank_test_sees_a_difference_and_sees_none_where_there_is_none() {
+    let millis = |range: std::ops::Range<u64>| -> Vec<Duration> {
+        range.map(Duration::from_millis).collect()
+    };
+    assert!(rank_deviate(&millis(0..40), &millis(0..40)).abs() < f64::EPSILON);
+    assert!(rank_deviate(&millis(20..60), &millis(0..40)) > MAX_DEVIATE);
+    assert!(rank_deviate(&millis(0..40), &millis(20..60)) < -MAX_DEVIATE);
+}

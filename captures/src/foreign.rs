@@ -119,6 +119,19 @@ pub fn without_its_key(genuine: CertificateDer<'static>) -> Result<Credentials> 
     })
 }
 
+/// A certificate in PEM, and its key.
+///
+/// # Errors
+/// If the text is no certificate.
+pub fn credentials(pem: &str, key: &KeyPair) -> Result<Credentials> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|error| Error::Unexpected(error.to_string()))?;
+    Ok(Credentials {
+        chain: vec![certificate],
+        key: private_key(key)?,
+    })
+}
+
 /// A person's genuine certificate and key, copied from the device.
 ///
 /// # Errors

@@ -10,11 +10,13 @@ use rcgen::{CertificateParams, KeyPair};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::error::{Doing, Error, Result};
 use crate::foreign::root_certificate;
 use crate::organisation::Organisation;
+use crate::rogue::Credentials;
 
 /// How long an answer may take: a full queue of logins and more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,6 +77,21 @@ impl Client {
             from,
             ..self.clone()
         }
+    }
+
+    /// The same with a certificate.
+    ///
+    /// # Errors
+    /// If the key is not the certificate's.
+    pub fn with(&self, own: &Credentials) -> Result<Self> {
+        let mut config = ClientConfig::clone(&self.config);
+        let key = aws_lc_rs::sign::any_supported_type(&own.key).map_err(unexpected)?;
+        let certified = CertifiedKey::new(own.chain.clone(), key);
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+        Ok(Self {
+            config: Arc::new(config),
+            ..self.clone()
+        })
     }
 
     /// Connects and shakes hands.
@@ -166,9 +183,16 @@ pub fn login_body(alias: &str, password: &str, csr: &str) -> String {
 /// # Errors
 /// If it cannot be made.
 pub fn certificate_request() -> Result<String> {
-    let key = KeyPair::generate().map_err(unexpected)?;
+    certificate_request_of(&KeyPair::generate().map_err(unexpected)?)
+}
+
+/// A certificate request in PEM for that key.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn certificate_request_of(key: &KeyPair) -> Result<String> {
     CertificateParams::default()
-        .serialize_request(&key)
+        .serialize_request(key)
         .and_then(|request| request.pem())
         .map_err(unexpected)
 }

@@ -17,6 +17,7 @@ mod finished;
 pub mod foreign;
 pub mod frames;
 pub mod https;
+pub mod measure;
 pub mod organisation;
 pub mod process;
 pub mod programs;

@@ -53,6 +53,22 @@ pub fn peak_memory(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// The processor time that a process has used in all its threads, in user and kernel mode; the
+/// system counts it in hundredths of a second.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything: the fields are counted behind it (proc(5)).
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    Some(Duration::from_millis(ticks * 10))
+}
+
 /// The name of a program and its arguments, for messages.
 pub(crate) fn describe(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();

@@ -12,7 +12,7 @@ use rcgen::{
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::Outcome;
+use captures::measure::Outcome;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 

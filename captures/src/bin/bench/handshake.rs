@@ -22,7 +22,7 @@ use rustix::time::{ClockId, clock_gettime};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
 
-use super::{Measured, Outcome, median};
+use captures::measure::{Measured, Outcome, median};
 
 const HANDSHAKES: usize = 300;
 const BATCH: usize = 10;

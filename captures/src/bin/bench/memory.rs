@@ -8,7 +8,7 @@ use captures::process::Running;
 use captures::stage::Stage;
 use captures::ui;
 
-use super::{Measured, Outcome};
+use captures::measure::{Measured, Outcome};
 
 const BYTES: u64 = 4 << 30;
 const GOAL: u64 = 32 << 20;

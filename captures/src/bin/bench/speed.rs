@@ -7,7 +7,7 @@ use captures::stage::Stage;
 use captures::ui;
 
 use super::curl::Nginx;
-use super::{Measured, Outcome, median};
+use captures::measure::{Measured, Outcome, median};
 
 const BYTES: u64 = 1 << 30;
 const PAIRS: usize = 5;

@@ -1,0 +1,85 @@
+//! The server's processor time for a renewal, beside what cannot be saved: one signature of the
+//! root and one handshake.
+
+use std::time::Duration;
+
+use captures::foreign::credentials;
+use captures::https::{Client, certificate_request_of};
+use captures::measure::{Measured, Outcome};
+use captures::organisation::{Organisation, PASSWORD};
+use captures::process::cpu_time;
+use captures::ui;
+use rcgen::KeyPair;
+use root_ca::{KeyType, SigningKey as _, SoftwareKey};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Enough that the system's counting in hundredths of a second does not matter.
+const COUNT: u32 = 400;
+const GOAL: f64 = 1.7;
+
+pub(crate) fn measure() -> Outcome<Measured> {
+    ui::step("Renewals, each on a connection of its own:");
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let client = Client::of(&organisation)?;
+    let server = organisation.server().ok_or("the auth server is gone")?.id();
+    let handshake = cost_of_each(server, || client.connect().map(drop).map_err(Into::into))?;
+    let renewal = cost_of_renewals(server, &client)?;
+    let signature = cost_of_a_signature()?;
+    for (name, cost) in [
+        ("renewal", renewal),
+        ("handshake", handshake),
+        ("signature", signature),
+    ] {
+        ui::fact(name, &format!("{:.2} ms", cost * 1000.0));
+    }
+    let ratio = renewal / (signature + handshake);
+    Ok(Measured {
+        what: "server CPU of a renewal, of signature + handshake",
+        goal: format!("<= {GOAL} x"),
+        found: format!("{ratio:.2} x"),
+        reached: ratio <= GOAL,
+    })
+}
+
+fn cost_of_each(server: u32, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    let used = || cpu_time(server).ok_or("the auth server is gone");
+    let before = used()?;
+    for _ in 0..COUNT {
+        work()?;
+    }
+    Ok((used()? - before).as_secs_f64() / f64::from(COUNT))
+}
+
+/// Each renewal shows the certificate that the one before brought.
+fn cost_of_renewals(server: u32, client: &Client) -> Outcome<f64> {
+    let mut key = KeyPair::generate()?;
+    let login = client.login("alice", PASSWORD, &certificate_request_of(&key)?)?;
+    let mut certificate = login.body;
+    cost_of_each(server, || {
+        let next = KeyPair::generate()?;
+        let body = serde_json::json!({ "csr": certificate_request_of(&next)? }).to_string();
+        let own = credentials(&certificate, &key)?;
+        let answer = client.with(&own)?.post("/renew", &body)?;
+        if answer.status != 200 {
+            return Err(format!("a renewal failed: {answer:?}").into());
+        }
+        (certificate, key) = (answer.body, next);
+        Ok(())
+    })
+}
+
+fn cost_of_a_signature() -> Outcome<f64> {
+    let key = SoftwareKey::generate(KeyType::Rsa3072)?;
+    let before = own_time();
+    for number in 0..COUNT {
+        key.sign(&number.to_be_bytes())?;
+    }
+    Ok((own_time() - before).as_secs_f64() / f64::from(COUNT))
+}
+
+fn own_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
+    seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
+}

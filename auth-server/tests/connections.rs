@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 use support::*;
@@ -17,20 +17,17 @@ fn slow_clients_are_cut_off_while_honest_logins_go_on() {
     let org = Org::with_user("alice");
     let server = org.start();
     let mut silent = TcpStream::connect(server.address).unwrap();
-    silent
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut slow = server.connect();
     slow.write_all(b"POST /verify HTTP/1.1\r\nhost").unwrap();
     slow.flush().unwrap();
-    let start = Instant::now();
     assert_eq!(server.login("alice", PASSWORD).status, 200);
-    assert!(start.elapsed() < Duration::from_secs(8));
+    // Both are closed by the server: a read that times out would be an error.
     let mut rest = Vec::new();
-    let _ = slow.read_to_end(&mut rest);
-    assert!(start.elapsed() < Duration::from_secs(15));
-    assert_eq!(silent.read(&mut [0; 16]).unwrap_or(0), 0);
-    assert!(start.elapsed() < Duration::from_secs(15));
+    slow.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    let cut = slow.read_to_end(&mut rest);
+    assert!(!matches!(cut, Err(error) if error.kind() == ErrorKind::WouldBlock));
+    assert_eq!(silent.read(&mut [0; 16]).unwrap(), 0);
     assert_eq!(server.login("alice", PASSWORD).status, 200);
 }
 
@@ -42,12 +39,11 @@ fn one_address_gets_so_many_connections_and_no_more() {
         .map(|_| TcpStream::connect(server.address).unwrap())
         .collect();
     let mut refused = TcpStream::connect(server.address).unwrap();
-    refused
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .unwrap();
-    assert!(matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)));
+    refused.set_read_timeout(Some(PATIENCE)).unwrap();
+    let cut = refused.read(&mut [0; 1]);
+    assert!(!matches!(cut, Err(error) if error.kind() == ErrorKind::WouldBlock));
     held.clear();
-    eventually("a place", Duration::from_secs(5), || {
+    eventually("a place", PATIENCE, || {
         let mut stream = server.connect();
         let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         let mut bytes = Vec::new();
@@ -150,13 +146,11 @@ fn a_log_that_nobody_reads_does_not_stop_the_server() {
     let org = Org::with_user("alice");
     let mut server = Server::start_unread(&org, &[]);
     flood_log(&server, 30);
-    let start = Instant::now();
     assert_eq!(server.get("/root.crt", "").certificate(), org.root());
     assert_eq!(server.login("alice", PASSWORD).status, 200);
-    assert!(start.elapsed() < Duration::from_secs(5));
     // Read again, it says how much is missing.
     server.read_log();
-    eventually("the number of lost lines", Duration::from_secs(5), || {
+    eventually("the number of lost lines", PATIENCE, || {
         server.log().contains("log lines were lost")
     });
     let longest = server.log().lines().map(str::len).max();
@@ -171,6 +165,6 @@ fn signals_end_a_server_whose_log_nobody_reads() {
         flood_log(&server, 4);
         let start = Instant::now();
         assert_eq!(server.stop(signal), Some(code));
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < PATIENCE);
     }
 }

@@ -228,7 +228,7 @@ fn no_secret_reaches_the_log() {
     let server = Server::start(&org, &["--log-format", "json"]);
     assert_eq!(server.login("alice", PASSWORD).status, 200);
     assert_eq!(server.login("alice", "another secret word").status, 401);
-    eventually("two lines", std::time::Duration::from_secs(5), || {
+    eventually("two lines", PATIENCE, || {
         server.log().matches("POST").count() == 2
     });
     let log = server.log();
@@ -250,7 +250,7 @@ fn a_line_of_the_access_log_looks_as_it_always_did() {
     let server = org.start();
     server.login("alice", PASSWORD);
     let expected = "\"POST /verify HTTP/1.1\" 200 -";
-    eventually("an access line", std::time::Duration::from_secs(5), || {
+    eventually("an access line", PATIENCE, || {
         server.log().contains(expected)
     });
     let log = server.log();

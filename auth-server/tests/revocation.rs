@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
 use support::*;
@@ -46,7 +44,7 @@ fn lists(crl: &CertificateList, leaf: &CertificateDer<'_>) -> bool {
 }
 
 #[test]
-fn disabling_on_the_command_line_reaches_the_running_server_within_a_second() {
+fn disabling_on_the_command_line_reaches_the_running_server() {
     let org = Org::with_user("alice");
     let server = org.start();
     let leaf = server.login("alice", PASSWORD).certificate();
@@ -55,9 +53,7 @@ fn disabling_on_the_command_line_reaches_the_running_server_within_a_second() {
     let disabled = org.command(&["user", "disable", "alice"]);
     assert!(said(&disabled).contains("Disabled alice and revoked 1 certificate."));
     assert_eq!(server.login("alice", PASSWORD).status, 401);
-    eventually("the CRL", Duration::from_secs(1), || {
-        lists(&crl(&server), &leaf)
-    });
+    eventually("the CRL", PATIENCE, || lists(&crl(&server), &leaf));
     assert!(number(&crl(&server)) > number(&before));
     // Enabled again, but what was revoked stays revoked.
     succeeded(&org.command(&["user", "enable", "alice"]));
@@ -73,7 +69,7 @@ fn a_removed_person_is_gone_and_the_alias_is_never_given_again() {
     let first = server.login("alice", PASSWORD).certificate();
     let second = server.login("alice", PASSWORD).certificate();
     succeeded(&org.command(&["user", "rm", "alice"]));
-    eventually("the CRL", Duration::from_secs(1), || {
+    eventually("the CRL", PATIENCE, || {
         let crl = crl(&server);
         lists(&crl, &first) && lists(&crl, &second)
     });

@@ -19,6 +19,9 @@ use tempfile::TempDir;
 pub(crate) const PASSPHRASE: &str = "the tide turns twice daily";
 pub(crate) const PASSWORD: &str = "seven blue harbour cranes";
 
+/// How long anything may take that ought to be quick, on a machine with much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// An organisation in a temporary folder.
 pub(crate) struct Org {
     dir: TempDir,

@@ -48,6 +48,9 @@ pub enum Command {
     /// Look into the ledger of certificates, and revoke one
     #[command(subcommand)]
     Cert(CertCommand),
+    /// Show or export the CRL that was signed last
+    #[command(subcommand)]
+    Crl(CrlCommand),
     /// Show the root certificate
     #[command(subcommand)]
     Root(RootCommand),
@@ -208,6 +211,41 @@ pub enum UserCommand {
     },
 }
 
+/// Certificates in which state; without any of these, those that are valid.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct CertFilterArgs {
+    /// Also those that ended or were revoked
+    #[arg(long)]
+    pub all: bool,
+    /// Those that were revoked
+    #[arg(long)]
+    pub revoked: bool,
+    /// Those that ended and were not revoked
+    #[arg(long)]
+    pub expired: bool,
+    /// Those that are valid and end within this time, such as 12h
+    #[arg(long, value_name = "TIME")]
+    pub expiring: Option<String>,
+}
+
+/// Commands on the CRL.
+#[derive(Debug, Subcommand)]
+pub enum CrlCommand {
+    /// Show number, dates and entries
+    Show {
+        /// As a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write it to standard output, in DER
+    Export {
+        /// In PEM instead
+        #[arg(long)]
+        pem: bool,
+    },
+}
+
 /// Commands on certificates.
 #[derive(Debug, Subcommand)]
 pub enum CertCommand {
@@ -216,12 +254,12 @@ pub enum CertCommand {
         /// Of one user alone
         #[arg(long)]
         alias: Option<Alias>,
-        /// Also those that ended or were revoked
+        /// That state this role alone
         #[arg(long)]
-        all: bool,
-        /// Those that were revoked alone
-        #[arg(long, conflicts_with = "all")]
-        revoked: bool,
+        role: Option<Role>,
+        /// In which state
+        #[command(flatten)]
+        filter: CertFilterArgs,
         /// At most so many
         #[arg(long, default_value_t = 1000)]
         limit: u32,

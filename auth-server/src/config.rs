@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use crate::failure::Failure;
+use crate::store::MAX_GRACE;
 
 /// The file as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +26,6 @@ struct File {
 fn default_grace() -> String {
     "30d".to_owned()
 }
-
-/// The longest time after its end at which a certificate may still be renewed: a quarter.
-const MAX_GRACE: Duration = Duration::days(92);
 
 /// The checked settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +107,7 @@ fn parse_grace(text: &str) -> Result<std::time::Duration, String> {
 }
 
 /// A number and its unit: minutes, hours or days.
-fn parse_time(text: &str) -> Option<Duration> {
+pub(crate) fn parse_time(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "m" => 60,

@@ -1,6 +1,8 @@
 //! Who asks, as far as a certificate shows it: extractors for routes that demand one. Each is a
 //! proof; a route that takes it cannot be reached without.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use common::identity::{Alias, PeerCertificate, Role};
@@ -20,16 +22,22 @@ pub const ADMIN_ROLE: &str = "admin";
 #[derive(Debug, Clone)]
 pub struct ClientLeaf(pub CertificateDer<'static>);
 
-/// A member's device: its certificate is in the ledger and was not revoked, and its member is
-/// active.
+/// A member's device: its certificate is in the ledger, and its member is active.
 #[derive(Debug, Clone)]
 pub struct Device {
     alias: Alias,
     role: Role,
     serial: Serial,
     key_sha256: [u8; 32],
-    expired: bool,
+    not_after: OffsetDateTime,
     by: Actor,
+}
+
+/// What stands against a device, or does not.
+struct Standing {
+    revoked: bool,
+    renewable: bool,
+    password_pending: bool,
 }
 
 impl Device {
@@ -53,17 +61,24 @@ impl Device {
         &self.key_sha256
     }
 
+    /// Whether the certificate ended longer ago than that.
+    fn ended_before(&self, grace: Duration) -> bool {
+        OffsetDateTime::now_utc() > self.not_after + grace
+    }
+
     /// The member, for the audit log.
     pub fn actor(&self) -> &Actor {
         &self.by
     }
 }
 
-/// A [`Device`] whose certificate is valid now.
+/// A [`Device`] whose certificate is valid now and was not revoked.
 #[derive(Debug, Clone)]
 pub struct ValidDevice(pub Device);
 
-/// A [`Device`] whose certificate is valid, or ended so lately that it may be renewed.
+/// A [`Device`] whose certificate is valid, or ended so lately that it may be renewed; and was not
+/// revoked, or only because the member's role changed, which the next one will state. No one-time
+/// password waits for the member.
 #[derive(Debug, Clone)]
 pub struct RenewableDevice(pub Device);
 
@@ -75,7 +90,17 @@ impl FromRequestParts<Shared> for RenewableDevice {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        device(parts, app).await.map(Self)
+        let (device, standing) = device(parts, app).await?;
+        if device.ended_before(app.renewal_grace) {
+            return Err(Problem::CertificateExpired);
+        }
+        if standing.password_pending {
+            return Err(Problem::PasswordPending);
+        }
+        if !standing.renewable {
+            return Err(Problem::CertificateRefused);
+        }
+        Ok(Self(device))
     }
 }
 
@@ -83,8 +108,11 @@ impl FromRequestParts<Shared> for ValidDevice {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let device = device(parts, app).await?;
-        if device.expired {
+        let (device, standing) = device(parts, app).await?;
+        if standing.revoked {
+            return Err(Problem::CertificateRefused);
+        }
+        if device.ended_before(Duration::ZERO) {
             return Err(Problem::CertificateExpired);
         }
         Ok(Self(device))
@@ -114,7 +142,7 @@ impl FromRequestParts<Shared> for Administrator {
     }
 }
 
-async fn device(parts: &Parts, app: &App) -> Result<Device, Problem> {
+async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem> {
     let leaf = parts
         .extensions
         .get::<ClientLeaf>()
@@ -131,7 +159,7 @@ async fn device(parts: &Parts, app: &App) -> Result<Device, Problem> {
         .certificate(&serial)
         .await
         .map_err(|error| unavailable(&error))?
-        .filter(|known| known.signed && known.revoked.is_none())
+        .filter(|known| known.signed)
         .filter(|known| known.alias.as_ref() == Some(certificate.name().alias()))
         .filter(|known| known.key_sha256 == *certificate.key_sha256());
     let user = app
@@ -141,14 +169,22 @@ async fn device(parts: &Parts, app: &App) -> Result<Device, Problem> {
         .map_err(|error| unavailable(&error))?
         .filter(|user| user.state == UserState::Active);
     match (known, user) {
-        (Some(known), Some(user)) => Ok(Device {
-            by: Actor::member(&user.alias, remote.source()),
-            alias: user.alias,
-            role: user.role,
-            serial,
-            key_sha256: known.key_sha256,
-            expired: known.not_after < OffsetDateTime::now_utc(),
-        }),
+        (Some(known), Some(user)) => {
+            let standing = Standing {
+                revoked: known.revoked.is_some(),
+                renewable: known.is_renewable(),
+                password_pending: user.password.one_time_until.is_some(),
+            };
+            let device = Device {
+                by: Actor::member(&user.alias, remote.source()),
+                alias: user.alias,
+                role: user.role,
+                serial,
+                key_sha256: known.key_sha256,
+                not_after: known.not_after,
+            };
+            Ok((device, standing))
+        }
         _ => Err(Problem::CertificateRefused),
     }
 }

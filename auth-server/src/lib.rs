@@ -5,6 +5,7 @@
 
 pub mod administration;
 pub mod audit;
+pub mod body;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -12,11 +13,13 @@ pub mod device;
 pub mod failure;
 pub mod harden;
 pub mod home;
+pub mod issuing;
 pub mod log;
 pub mod options;
 pub mod password;
 pub mod problem;
 pub mod publish;
+pub mod refusal;
 pub mod router;
 pub mod routes;
 pub mod server;

@@ -7,12 +7,13 @@ use clap::Parser;
 use common::identity::{Alias, Role};
 use common::limits::AUTH_SERVER_PORT;
 use root_ca::{Host, KeyType, RevocationReason, Serial};
+use time::Duration;
 
 use crate::cli::{
-    BareArgs, CertCommand, Cli, Command as CliCommand, InitArgs, PasswordArgs, RootCommand,
-    RunArgs, UserCommand,
+    BareArgs, CertCommand, CertFilterArgs, Cli, Command as CliCommand, CrlCommand, InitArgs,
+    PasswordArgs, RootCommand, RunArgs, UserCommand,
 };
-use crate::config::parse_lifetime;
+use crate::config::{parse_lifetime, parse_time};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::{terminal, ui};
@@ -148,14 +149,29 @@ pub enum UserAction {
 pub struct CertList {
     /// Of one person alone.
     pub alias: Option<Alias>,
-    /// Also those that ended or were revoked.
-    pub all: bool,
-    /// Those that were revoked alone.
-    pub revoked: bool,
+    /// That state one role alone.
+    pub role: Option<Role>,
+    /// In which state.
+    pub which: Which,
     /// At most so many.
     pub limit: u32,
     /// How to print them.
     pub format: Format,
+}
+
+/// Certificates in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Believed now.
+    Valid,
+    /// Believed now, and not for longer than that.
+    Expiring(Duration),
+    /// Their time is over, and they were not revoked.
+    Expired,
+    /// Revoked, over or not.
+    Revoked,
+    /// All.
+    All,
 }
 
 /// What to do with certificates.
@@ -167,6 +183,24 @@ pub enum CertAction {
     Show(Serial, Format),
     /// Revoke one.
     Revoke(Serial, RevocationReason),
+}
+
+/// Forms of a CRL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrlForm {
+    /// As programs read it.
+    Der,
+    /// As text.
+    Pem,
+}
+
+/// What to do with the CRL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrlAction {
+    /// Show it.
+    Show(Format),
+    /// Write it out.
+    Export(CrlForm),
 }
 
 /// What to do.
@@ -182,6 +216,8 @@ pub enum Action {
     User(UserAction),
     /// Look into the ledger of certificates.
     Cert(CertAction),
+    /// Look at the CRL.
+    Crl(CrlAction),
     /// Show the root.
     RootShow,
     /// Print its fingerprint.
@@ -234,7 +270,17 @@ fn check(cli: Cli) -> Result<Options, Failure> {
         Some(CliCommand::Init(args)) => Action::Init(init(args)?),
         Some(CliCommand::Run(args)) => Action::Run(run(args)?),
         Some(CliCommand::User(command)) => Action::User(user(command)),
-        Some(CliCommand::Cert(command)) => Action::Cert(cert(command)),
+        Some(CliCommand::Cert(command)) => Action::Cert(cert(command)?),
+        Some(CliCommand::Crl(CrlCommand::Show { json })) => {
+            Action::Crl(CrlAction::Show(json.into()))
+        }
+        Some(CliCommand::Crl(CrlCommand::Export { pem })) => {
+            Action::Crl(CrlAction::Export(if pem {
+                CrlForm::Pem
+            } else {
+                CrlForm::Der
+            }))
+        }
         Some(CliCommand::Root(RootCommand::Show)) => Action::RootShow,
         Some(CliCommand::Root(RootCommand::Fingerprint)) => Action::RootFingerprint,
         Some(CliCommand::Root(RootCommand::Export)) => Action::RootExport,
@@ -319,22 +365,38 @@ fn choice(args: PasswordArgs) -> PasswordChoice {
     }
 }
 
-fn cert(command: CertCommand) -> CertAction {
-    match command {
+fn cert(command: CertCommand) -> Result<CertAction, Failure> {
+    Ok(match command {
         CertCommand::List {
             alias,
-            all,
-            revoked,
+            role,
+            filter,
             limit,
             json,
         } => CertAction::List(CertList {
             alias,
-            all,
-            revoked,
+            role,
+            which: which(&filter)?,
             limit,
             format: json.into(),
         }),
         CertCommand::Show { serial, json } => CertAction::Show(serial, json.into()),
         CertCommand::Revoke { serial, reason } => CertAction::Revoke(serial, reason),
-    }
+    })
+}
+
+/// At most one of them is set.
+fn which(filter: &CertFilterArgs) -> Result<Which, Failure> {
+    Ok(match filter {
+        CertFilterArgs {
+            expiring: Some(span),
+            ..
+        } => Which::Expiring(parse_time(span).ok_or_else(|| {
+            Failure::usage(format!("--expiring: {span:?} is no time")).cure("write it like 12h")
+        })?),
+        CertFilterArgs { all: true, .. } => Which::All,
+        CertFilterArgs { revoked: true, .. } => Which::Revoked,
+        CertFilterArgs { expired: true, .. } => Which::Expired,
+        _ => Which::Valid,
+    })
 }

@@ -22,6 +22,12 @@ pub enum Problem {
     CertificateExpired,
     /// The certificate was revoked, or its member may not use it any more.
     CertificateRefused,
+    /// The key of the request has been certified before.
+    KeyInUse,
+    /// A one-time password waits to be replaced.
+    PasswordPending,
+    /// Too many renewals; wait.
+    TooManyRenewals(Duration),
     /// The member's role does not allow it.
     NotAllowed,
     /// No such resource.
@@ -47,32 +53,37 @@ impl Problem {
     /// The status code.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Malformed | Self::Host | Self::Request(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::Host | Self::Request(_) | Self::KeyInUse => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::CertificateRefused | Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::CertificateRefused | Self::PasswordPending | Self::NotAllowed => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts(_) | Self::TooManyRenewals(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     fn detail(self) -> String {
         let fixed = match self {
-            Self::Malformed => {
-                "the body must be a JSON object with the texts alias, password and csr"
-            }
+            Self::Malformed => "the body must be a JSON object with the texts that belong here",
             Self::Host => "the request must have one Host header",
             Self::Request(error) => return error.to_string(),
             Self::Unauthorized => "alias or password is wrong",
             Self::CertificateNeeded => "this needs a member's certificate (mutual TLS)",
             Self::CertificateExpired => "the certificate has ended; renew it or log in again",
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
+            Self::KeyInUse => "the request's key has been certified before; make a fresh one",
+            Self::PasswordPending => "a one-time password waits; log in and choose a password",
+            Self::TooManyRenewals(_) => "too many renewals of one device; try again later",
             Self::NotAllowed => "this is for administrators",
             Self::NotFound => "there is nothing here",
             Self::MethodNotAllowed => "this resource has no such method",
@@ -87,7 +98,7 @@ impl Problem {
 
     fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts(wait) => Some(wait),
+            Self::TooManyAttempts(wait) | Self::TooManyRenewals(wait) => Some(wait),
             Self::Unavailable => Some(UNAVAILABLE_RETRY),
             _ => None,
         }

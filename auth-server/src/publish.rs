@@ -56,12 +56,21 @@ async fn sign(
     let revoked = store.revoked(now - LISTED_AFTER_END).await?;
     let number = store.next_crl_number().await?;
     let crl = authority.sign_crl(&revoked, number, number - 1, now)?;
+    // Kept before it is served: what `crl export` writes is never older than what peers have.
+    store.keep_crl(number, crl.der()).await?;
     Ok(PublishedCrl {
         der: Bytes::copy_from_slice(crl.der()),
         etag: format!("\"{number}\""),
         revocations,
         signed_at: now,
     })
+}
+
+/// Whether a CRL signed at that time is to be followed by another one though nothing was revoked:
+/// after an hour, and when the clock was set back behind it, since peers refuse lists from the
+/// future.
+fn is_due(signed_at: OffsetDateTime, now: OffsetDateTime) -> bool {
+    now < signed_at || now >= signed_at + RESIGN_EVERY
 }
 
 impl CrlPublisher {
@@ -99,8 +108,7 @@ impl CrlPublisher {
         now: OffsetDateTime,
     ) -> Result<(), PublishError> {
         let current = self.current();
-        let due = now >= current.signed_at + RESIGN_EVERY;
-        if !due && store.revocations().await? == current.revocations {
+        if !is_due(current.signed_at, now) && store.revocations().await? == current.revocations {
             return Ok(());
         }
         let next = sign(authority, store, now).await?;
@@ -116,4 +124,21 @@ impl CrlPublisher {
 /// The pause between two looks at the store.
 pub async fn pause() {
     tokio::time::sleep(POLL_EVERY).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+
+    #[test]
+    fn a_crl_is_signed_again_after_an_hour_or_when_the_clock_is_set_back() {
+        let noon = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+        assert!(!is_due(noon, noon));
+        assert!(!is_due(noon, noon + Duration::minutes(59)));
+        assert!(is_due(noon, noon + Duration::hours(1)));
+        // A machine that slept.
+        assert!(is_due(noon, noon + Duration::days(3)));
+        assert!(is_due(noon, noon - Duration::seconds(1)));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::identity::{Alias, Role};
 use root_ca::{Authority, Profile};
@@ -17,6 +18,8 @@ pub struct App {
     pub authority: Authority,
     /// How certificates are issued.
     pub profile: Profile,
+    /// How long after its end a certificate may still be renewed.
+    pub renewal_grace: Duration,
     /// People, ledger, counters.
     pub store: Arc<dyn Store>,
     /// Bounded room for hashing.

@@ -23,6 +23,11 @@ pub fn is_interactive() -> bool {
     stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Whether results go to a terminal.
+pub fn is_output() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Switches echo on again, if it was switched off.
 pub fn restore() {
     put_back(&mut before());

@@ -76,6 +76,17 @@ pub fn raw(text: &str) {
     let _ = write!(std::io::stdout(), "{text}");
 }
 
+/// A result that is not text.
+///
+/// # Errors
+/// When it cannot be written, for example because a disk is full.
+pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::other(format!("standard output: {error}")))
+}
+
 /// A message to the person at the terminal.
 pub fn message(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");

@@ -14,10 +14,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 use ureq::http::{Response, StatusCode, Uri, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body, Error as HttpError};
 use zeroize::Zeroizing;
 
+use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure, reason};
 
 /// Seconds for a whole exchange with the server, a slow password hash included.
@@ -86,9 +87,19 @@ fn tls() -> ureq::tls::TlsConfigBuilder {
 impl AuthClient {
     /// The server at `base`, trusted only with a certificate from `root`.
     pub fn new(base: &str, root: &OrgRoot) -> Self {
+        Self::presenting(base, root, None)
+    }
+
+    /// The same server, to which this device shows who it is.
+    pub fn with_device(base: &str, root: &OrgRoot, device: &DeviceKey) -> Self {
+        Self::presenting(base, root, Some(device.client_certificate()))
+    }
+
+    fn presenting(base: &str, root: &OrgRoot, own: Option<ClientCert>) -> Self {
         let roots = [Certificate::from_der(root.certificate()).to_owned()];
         let tls = tls()
             .root_certs(RootCerts::Specific(Arc::new(roots.to_vec())))
+            .client_cert(own)
             .build();
         Self {
             base: base.to_owned(),

@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::failure::{Exit, Failure};
 
 /// Bytes of any file of ours but the revocation list.
@@ -163,7 +165,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure>
 ///
 /// # Errors
 /// When it cannot be read, or others than its owner may read it.
-pub fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+pub fn read_secret(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -174,7 +176,9 @@ pub fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         .map_err(|error| Failure::file(path, &error))?
         .permissions();
     if is_private(&mode) {
-        return contents(path, &file, MAX_SMALL_FILE_BYTES).map(Some);
+        return contents(path, &file, MAX_SMALL_FILE_BYTES)
+            .map(Zeroizing::new)
+            .map(Some);
     }
     Err(Failure::new(
         Exit::LocalFile,

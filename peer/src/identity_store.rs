@@ -9,9 +9,10 @@ use common::identity::OrgRoot;
 use common::limits::MAX_CRL_BYTES;
 use pem::Pem;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::{Deserialize, Serialize};
 
+use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure};
 use crate::home::{self, Home};
 
@@ -118,23 +119,28 @@ impl IdentityStore {
     ///
     /// # Errors
     /// When nobody is logged in, or the file is damaged or readable by others.
-    pub fn credentials(&self, root: &OrgRoot) -> Result<Credentials, Failure> {
+    pub fn device_key(&self, root: &OrgRoot) -> Result<DeviceKey, Failure> {
         let path = self.home.device();
         let pem = home::read_secret(&path)?.ok_or_else(|| {
             Failure::new(Exit::NotLoggedIn, "nobody is logged in on this device")
                 .hint("run peer login ALIAS")
         })?;
         self.home.check()?;
-        let damaged = || {
+        DeviceKey::from_pem(&pem, root.label()).map_err(|_| {
             Failure::new(
                 Exit::NotLoggedIn,
                 format!("{} holds no usable certificate", path.display()),
             )
             .hint("run peer login ALIAS")
-        };
-        let leaf = CertificateDer::from_pem_slice(&pem).map_err(|_| damaged())?;
-        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| damaged())?;
-        Credentials::new(leaf, &key, root.label()).map_err(|_| damaged())
+        })
+    }
+
+    /// What this device presents to peers, valid or not.
+    ///
+    /// # Errors
+    /// As [`device_key`](Self::device_key).
+    pub fn credentials(&self, root: &OrgRoot) -> Result<Credentials, Failure> {
+        Ok(self.device_key(root)?.credentials().clone())
     }
 
     /// Credentials that are valid at `now`.

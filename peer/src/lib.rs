@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod connection;
+pub mod device_key;
 pub mod failure;
 pub mod home;
 pub mod identity_store;

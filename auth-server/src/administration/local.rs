@@ -10,7 +10,7 @@ use super::{
 };
 use crate::audit::{Actor, Record};
 use crate::password::{self, PasswordError};
-use crate::store::{CertificateFilter, Password, Store, StoreError};
+use crate::store::{CertificateFilter, LastCrl, Password, Store, StoreError};
 
 /// How long a one-time password may wait for its person: a week's absence.
 const ONE_TIME_LIFE: Duration = Duration::days(7);
@@ -183,6 +183,10 @@ impl Administration for Local {
             let now = OffsetDateTime::now_utc();
             Ok(self.store.revoke(serial, reason, &self.by, now).await?)
         })
+    }
+
+    fn last_crl(&self) -> Answer<'_, Option<LastCrl>> {
+        Box::pin(async move { Ok(self.store.last_crl().await?) })
     }
 
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>> {

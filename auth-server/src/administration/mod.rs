@@ -1,6 +1,7 @@
 //! What an administrator does, whoever carries it out: [`Local`] on the store of this machine, for
 //! the command line and behind the `/admin` routes of the server.
 
+mod crl;
 mod local;
 mod records;
 mod text;
@@ -12,13 +13,14 @@ use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
 use secrecy::SecretString;
 
+pub use crl::{CrlEntryView, CrlView};
 pub use local::Local;
 pub use records::{CertificateState, CertificateView, UserView};
 
 use crate::audit::Record;
 use crate::failure::Failure;
 use crate::password::{PasswordError, WeakPassword};
-use crate::store::{CertificateFilter, StoreError};
+use crate::store::{CertificateFilter, LastCrl, StoreError};
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
@@ -114,12 +116,16 @@ pub trait Administration: Send + Sync {
     /// One certificate.
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, CertificateView>;
 
-    /// Revokes one certificate; one that is revoked already stays as it is.
+    /// Revokes one certificate; one that is revoked already stays as it is, unless that was only
+    /// because its holder's role changed.
     fn revoke_certificate<'a>(
         &'a self,
         serial: &'a Serial,
         reason: RevocationReason,
     ) -> Answer<'a, ()>;
+
+    /// The CRL that was signed last.
+    fn last_crl(&self) -> Answer<'_, Option<LastCrl>>;
 
     /// At most `limit` entries of the audit log after that number.
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>>;

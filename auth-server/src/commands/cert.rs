@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::user::moment;
 use crate::administration::CertificateView;
 use crate::failure::Failure;
-use crate::options::{CertAction, CertList, Format};
+use crate::options::{CertAction, CertList, Format, Which};
 use crate::store::CertificateFilter;
 use crate::ui;
 
@@ -25,16 +25,7 @@ pub async fn run(desk: &Desk, action: CertAction) -> Result<(), Failure> {
 }
 
 async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
-    let filter = CertificateFilter {
-        alias: list.alias.clone(),
-        ends_after: (!list.all && !list.revoked).then(OffsetDateTime::now_utc),
-        revoked: match (list.all, list.revoked) {
-            (_, true) => Some(true),
-            (true, false) => None,
-            (false, false) => Some(false),
-        },
-        limit: list.limit,
-    };
+    let filter = filter(list, OffsetDateTime::now_utc());
     let found = desk.administration().certificates(&filter).await?;
     if list.format == Format::Json {
         return found.iter().try_for_each(ui::json);
@@ -54,6 +45,24 @@ async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+fn filter(list: &CertList, now: OffsetDateTime) -> CertificateFilter {
+    let (revoked, ends_after, ends_before) = match list.which {
+        Which::Valid => (Some(false), Some(now), None),
+        Which::Expiring(within) => (Some(false), Some(now), Some(now + within)),
+        Which::Expired => (Some(false), None, Some(now)),
+        Which::Revoked => (Some(true), None, None),
+        Which::All => (None, None, None),
+    };
+    CertificateFilter {
+        alias: list.alias.clone(),
+        role: list.role.clone(),
+        ends_after,
+        ends_before,
+        revoked,
+        limit: list.limit,
+    }
 }
 
 fn holder(certificate: &CertificateView) -> &str {

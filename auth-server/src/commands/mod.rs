@@ -1,6 +1,7 @@
 //! The work behind each command.
 
 pub mod cert;
+pub mod crl;
 pub mod desk;
 pub mod dialogue;
 pub mod init;
@@ -46,6 +47,11 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         Action::Cert(action) => {
             let desk = Desk::open(&home).await?;
             cert::run(&desk, action).await?;
+            desk.close().await?;
+        }
+        Action::Crl(action) => {
+            let desk = Desk::open(&home).await?;
+            crl::run(&desk, action).await?;
             desk.close().await?;
         }
         Action::RootShow => root::show(&home, &home.root()?)?,

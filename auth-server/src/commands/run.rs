@@ -27,7 +27,7 @@ use crate::signals::Signals;
 use crate::state::{App, Shared};
 use crate::store::Store;
 use crate::throttle;
-use crate::tls::{self, CurrentCertificate};
+use crate::tls::{self, CurrentCertificate, Life};
 use crate::ui;
 
 /// Everything that serving needs, opened and checked.
@@ -160,11 +160,12 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         root_pem: certificate_pem(root.certificate())?,
         authority: start.authority,
         profile: start.config.profile.clone(),
+        renewal_grace: start.config.renewal_grace,
         store,
         passwords: PasswordChecker::new(parallel).map_err(|error| other(&error))?,
         crl,
     });
-    let (certificate, renew_at) = new_certificate(&app, &start.config)
+    let (certificate, life) = new_certificate(&app, &start.config)
         .await
         .map_err(|error| other(&error))?;
     let certificate = Arc::new(CurrentCertificate::new(certificate));
@@ -178,7 +179,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
             app.clone(),
             start.config,
             certificate,
-            renew_at,
+            life,
         )),
         tokio::spawn(keep_attempts_short(app.clone())),
     ];
@@ -231,7 +232,7 @@ fn announce(listener: &TcpListener, in_dialogue: bool) {
 async fn new_certificate(
     app: &App,
     config: &Config,
-) -> Result<(rustls::sign::CertifiedKey, OffsetDateTime), tls::TlsError> {
+) -> Result<(rustls::sign::CertifiedKey, Life), tls::TlsError> {
     let hosts = tls::host_names(&config.hosts);
     let now = OffsetDateTime::now_utc();
     tls::issue(&app.authority, &app.profile, hosts, app.store.as_ref(), now).await
@@ -255,17 +256,17 @@ async fn keep_certificate_fresh(
     app: Shared,
     config: Config,
     certificate: Arc<CurrentCertificate>,
-    mut renew_at: OffsetDateTime,
+    mut life: Life,
 ) {
     loop {
         tokio::time::sleep(RENEWAL_CHECK).await;
-        if OffsetDateTime::now_utc() < renew_at {
+        if !life.is_renewal_due(OffsetDateTime::now_utc()) {
             continue;
         }
         match new_certificate(&app, &config).await {
-            Ok((next, at)) => {
+            Ok((next, its_life)) => {
                 certificate.replace(next);
-                renew_at = at;
+                life = its_life;
                 tracing::info!("renewed the HTTPS certificate");
             }
             Err(error) => tracing::error!(%error, "the HTTPS certificate could not be renewed"),

@@ -1,6 +1,7 @@
 //! One endpoint, one file.
 
 pub mod healthz;
+pub mod renew;
 pub mod root_crl;
 pub mod root_crt;
 pub mod verify;

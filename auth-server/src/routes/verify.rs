@@ -5,65 +5,29 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use common::identity::Alias;
-use http_body_util::BodyExt;
-use root_ca::{IssueError, ProvenKey, Subject};
+use root_ca::ProvenKey;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use time::OffsetDateTime;
-use zeroize::Zeroizing;
 
 use crate::audit::Actor;
+use crate::body;
+use crate::issuing;
 use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError};
 use crate::problem::Problem;
+use crate::refusal::Refusal;
 use crate::state::{App, LoggedInUser, Remote, RequestId, Shared};
-use crate::store::{Issuance, PasswordHash, StoreError, StoreLedger, UserState};
+use crate::store::{Issuance, PasswordHash, UserState};
 use crate::throttle::Attempt;
-
-/// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
-const MAX_BODY_BYTES: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 struct Login {
     alias: String,
     password: SecretString,
     csr: String,
-}
-
-/// Why there is no certificate: what the client is told, and what the log is told besides.
-struct Refusal {
-    problem: Problem,
-    cause: Option<String>,
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            cause: None,
-        }
-    }
-}
-
-impl Refusal {
-    fn internal(cause: impl std::fmt::Display) -> Self {
-        Self {
-            problem: Problem::Unavailable,
-            cause: Some(cause.to_string()),
-        }
-    }
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        match error {
-            // Disabled between the password and the ledger.
-            StoreError::IssueBlocked => Problem::Unauthorized.into(),
-            error => Self::internal(error),
-        }
-    }
 }
 
 impl From<PasswordError> for Refusal {
@@ -81,18 +45,8 @@ pub async fn verify(
     body: Body,
 ) -> Response {
     match certificate(&app, remote, &headers, body).await {
-        Ok(pem) => (
-            StatusCode::OK,
-            [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-            pem,
-        )
-            .into_response(),
-        Err(refusal) => {
-            if let Some(cause) = refusal.cause {
-                tracing::error!(request_id = %id.0, %cause, "a login failed here");
-            }
-            refusal.problem.into_response()
-        }
+        Ok(pem) => issuing::certificate(pem),
+        Err(refusal) => refusal.answer(&id),
     }
 }
 
@@ -102,40 +56,28 @@ async fn certificate(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refusal> {
-    if !is_json(headers) {
-        return Err(Problem::NotJson.into());
+    let login: Login = body::json(headers, body).await?;
+    if login.password.expose_secret().len() > MAX_PASSWORD_BYTES {
+        return Err(Problem::Malformed.into());
     }
-    let login = read_login(body).await?;
     let user = check_password(app, remote, &login).await?;
     let key = ProvenKey::from_pem(&login.csr).map_err(Problem::Request)?;
     let by = Actor::member(user.alias(), remote.source());
-    issue(app, &user, &key, &by).await
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-}
-
-async fn read_login(mut body: Body) -> Result<Login, Problem> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BODY_BYTES));
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::Malformed)?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > MAX_BODY_BYTES {
-                return Err(Problem::TooLarge);
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-    let login: Login = serde_json::from_slice(&bytes).map_err(|_| Problem::Malformed)?;
-    if login.password.expose_secret().len() > MAX_PASSWORD_BYTES {
-        return Err(Problem::Malformed);
-    }
-    Ok(login)
+    let issuance = Issuance {
+        by: &by,
+        renews: None,
+        now: OffsetDateTime::now_utc(),
+    };
+    // Disabled between the password and the ledger: the same answer as before it.
+    issuing::issue(
+        app,
+        user.alias(),
+        user.role(),
+        &key,
+        issuance,
+        Problem::Unauthorized,
+    )
+    .await
 }
 
 /// One answer and one amount of work for unknown, wrong and disabled.
@@ -203,41 +145,4 @@ async fn rehash(
         .await
         .map_err(Refusal::internal)??;
     Ok(app.store.rehash(alias, old, &hash).await?)
-}
-
-async fn issue(
-    app: &App,
-    user: &LoggedInUser,
-    key: &ProvenKey,
-    by: &Actor,
-) -> Result<String, Refusal> {
-    let now = OffsetDateTime::now_utc();
-    let subject = Subject::Member {
-        alias: user.alias().clone(),
-        role: user.role().clone(),
-    };
-    let prepared = app
-        .authority
-        .prepare(&app.profile, &subject, key, now)
-        .map_err(Refusal::internal)?;
-    let ledger = StoreLedger {
-        store: app.store.as_ref(),
-        issuance: Issuance {
-            by,
-            renews: None,
-            now,
-        },
-    };
-    let issued = match app.authority.issue(prepared, &ledger).await {
-        Ok(issued) => issued,
-        Err(IssueError::Ledger(error)) => return Err(error.into()),
-        Err(IssueError::Key(error)) => return Err(Refusal::internal(error)),
-    };
-    tracing::info!(
-        alias = %user.alias(),
-        serial = %issued.entry().serial,
-        not_after = issued.entry().not_after.unix_timestamp(),
-        "issued a certificate"
-    );
-    issued.to_pem().map_err(Refusal::internal)
 }

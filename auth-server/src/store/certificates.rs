@@ -1,6 +1,6 @@
 use common::identity::{Alias, Role};
 use root_ca::{Ledger, LedgerEntry, RevocationReason, RevokedCertificate, Serial};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Answer, Store, StoreError};
 use crate::audit::Actor;
@@ -11,6 +11,15 @@ pub(crate) const DISABLED: RevocationReason = RevocationReason::PrivilegeWithdra
 pub(crate) const REMOVED: RevocationReason = RevocationReason::CessationOfOperation;
 /// Why another role revokes: the certificate states the old one.
 pub(crate) const ROLE_CHANGED: RevocationReason = RevocationReason::AffiliationChanged;
+
+/// The longest time after its end at which a certificate may still be renewed: a quarter.
+pub const MAX_GRACE: Duration = Duration::days(92);
+
+/// Renewals of one device within [`RENEWAL_WINDOW`]. One with the shortest life, ten minutes, renews
+/// fifteen times an hour; as many again for answers that were lost and roles that changed.
+pub const MAX_RENEWALS: u32 = 30;
+/// The time in which renewals are counted.
+pub const RENEWAL_WINDOW: Duration = Duration::hours(1);
 
 /// A certificate as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +44,24 @@ pub struct CertificateRecord {
     pub created_at: OffsetDateTime,
     /// When and why it was revoked.
     pub revoked: Option<(OffsetDateTime, RevocationReason)>,
+    /// Whether that was only because its holder's role changed.
+    pub role_changed: bool,
+}
+
+impl CertificateRecord {
+    /// Whether a revocation stands against its renewal.
+    pub fn is_renewable(&self) -> bool {
+        self.revoked.is_none() || self.role_changed
+    }
+}
+
+/// The CRL that was signed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastCrl {
+    /// Its number.
+    pub number: u64,
+    /// DER.
+    pub der: Vec<u8>,
 }
 
 /// Which certificates.
@@ -42,8 +69,12 @@ pub struct CertificateRecord {
 pub struct CertificateFilter {
     /// Of that member alone.
     pub alias: Option<Alias>,
-    /// That are valid or become so after this moment.
+    /// That state this role.
+    pub role: Option<Role>,
+    /// That end at this moment or later.
     pub ends_after: Option<OffsetDateTime>,
+    /// That end before this moment.
+    pub ends_before: Option<OffsetDateTime>,
     /// That were revoked (true) or not (false).
     pub revoked: Option<bool>,
     /// At most so many, the newest first.
@@ -55,7 +86,8 @@ pub struct CertificateFilter {
 pub struct Issuance<'a> {
     /// Who asked for it.
     pub by: &'a Actor,
-    /// The certificate that it takes the place of, which must not have been revoked.
+    /// The certificate that it takes the place of, which must not have been revoked but for a
+    /// change of role.
     pub renews: Option<Serial>,
     /// When.
     pub now: OffsetDateTime,
@@ -64,7 +96,12 @@ pub struct Issuance<'a> {
 /// The ledger of certificates, and the numbers of CRLs.
 pub trait CertificateStore {
     /// Records a certificate that is about to be signed, if its holder is active and has the role
-    /// that it states, and if the one that it renews is not revoked.
+    /// that it states, and if its key is nobody else's.
+    ///
+    /// A renewal needs more: a key that was never certified, a holder for whom no one-time password
+    /// waits, a certificate to renew that may be, and a device that did not renew
+    /// [`MAX_RENEWALS`] times within [`RENEWAL_WINDOW`]. A device is the line of certificates that
+    /// took each other's place.
     fn about_to_sign<'a>(
         &'a self,
         entry: &'a LedgerEntry,
@@ -83,7 +120,8 @@ pub trait CertificateStore {
         filter: &'a CertificateFilter,
     ) -> Answer<'a, Vec<CertificateRecord>>;
 
-    /// Revokes one certificate; one that is revoked already stays as it is.
+    /// Revokes one certificate; one that is revoked already stays as it is, unless that was only
+    /// because its holder's role changed.
     fn revoke<'a>(
         &'a self,
         serial: &'a Serial,
@@ -100,6 +138,12 @@ pub trait CertificateStore {
 
     /// Takes the next CRL number, for ever; the one before it is one less.
     fn next_crl_number(&self) -> Answer<'_, u64>;
+
+    /// Keeps a CRL that was signed, unless a later one is kept already.
+    fn keep_crl<'a>(&'a self, number: u64, der: &'a [u8]) -> Answer<'a, ()>;
+
+    /// The CRL that was signed last.
+    fn last_crl(&self) -> Answer<'_, Option<LastCrl>>;
 }
 
 /// The store as the ledger of one issuance.

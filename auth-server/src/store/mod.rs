@@ -13,6 +13,7 @@ mod users;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use common::identity::Alias;
 use root_ca::Serial;
@@ -20,7 +21,8 @@ use root_ca::Serial;
 pub use attempts::{AttemptStore, Attempts, FailedLogin};
 pub use audit_log::{AuditStore, Checkpoint};
 pub use certificates::{
-    CertificateFilter, CertificateRecord, CertificateStore, Issuance, StoreLedger,
+    CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
+    MAX_RENEWALS, RENEWAL_WINDOW, StoreLedger,
 };
 pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
 pub use users::{Details, Password, PasswordHash, User, UserState, UserStore};
@@ -55,6 +57,15 @@ pub enum StoreError {
     /// The person may not have a certificate, or the certificate was revoked while being made.
     #[error("no certificate may be issued to this person")]
     IssueBlocked,
+    /// The key has been certified before.
+    #[error("the key has been certified before")]
+    KeyInUse,
+    /// A device renews more often than any honest one.
+    #[error("the device renews too often")]
+    TooManyRenewals {
+        /// How long it must wait.
+        wait: Duration,
+    },
     /// There is no store at that place.
     #[error("the store is missing")]
     Missing,

@@ -100,8 +100,23 @@ pub fn server_config(
     Ok(config)
 }
 
-/// A new key and certificate for `hosts`; the key lives in memory only. Also says when to renew:
-/// after two thirds of its life.
+/// When a certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    from: OffsetDateTime,
+    issued: OffsetDateTime,
+    until: OffsetDateTime,
+}
+
+impl Life {
+    /// Whether it is time for the next one: after two thirds, and when the clock was set back
+    /// behind its beginning.
+    pub fn is_renewal_due(&self, now: OffsetDateTime) -> bool {
+        now < self.from || now >= self.issued + (self.until - self.issued) * 2 / 3
+    }
+}
+
+/// A new key and certificate for `hosts`; the key lives in memory only. Also says when it is good.
 ///
 /// # Errors
 /// When it cannot be issued.
@@ -111,7 +126,7 @@ pub async fn issue(
     hosts: Vec<Host>,
     store: &dyn Store,
     now: OffsetDateTime,
-) -> Result<(CertifiedKey, OffsetDateTime), TlsError> {
+) -> Result<(CertifiedKey, Life), TlsError> {
     let failed = |error: &dyn std::fmt::Display| TlsError::Issue(error.to_string());
     let key = SoftwareKey::generate(KeyType::P256).map_err(|error| failed(&error))?;
     let subject = Subject::AuthServer { hosts };
@@ -128,12 +143,16 @@ pub async fn issue(
         .issue(prepared, &StoreLedger { store, issuance })
         .await
         .map_err(|error| failed(&error))?;
-    let renew_at = now + (issued.entry().not_after - now) * 2 / 3;
+    let life = Life {
+        from: issued.entry().not_before,
+        issued: now,
+        until: issued.entry().not_after,
+    };
     let pkcs8 = key.to_pkcs8().map_err(|error| failed(&error))?;
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(pkcs8.as_slice()));
     let private = aws_lc_rs::sign::any_ecdsa_type(&private)?;
     let chain = vec![issued.der().clone()];
-    Ok((CertifiedKey::new(chain, private), renew_at))
+    Ok((CertifiedKey::new(chain, private), life))
 }
 
 /// The names of the certificate: what the operator added, then what the machine answers to.
@@ -167,5 +186,28 @@ fn is_link_local(address: &IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+
+    #[test]
+    fn the_https_certificate_is_renewed_at_two_thirds_after_sleep_and_when_the_clock_is_set_back() {
+        let issued = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+        let life = Life {
+            from: issued - Duration::minutes(5),
+            issued,
+            until: issued + Duration::days(30),
+        };
+        let after = |span| life.is_renewal_due(issued + span);
+        assert!(!after(Duration::ZERO));
+        assert!(!after(Duration::days(20) - Duration::seconds(1)));
+        assert!(after(Duration::days(20)));
+        assert!(after(Duration::days(400)));
+        assert!(!after(-Duration::minutes(5)));
+        assert!(after(-Duration::minutes(6)));
     }
 }

@@ -5,32 +5,92 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use time::OffsetDateTime;
 
 use super::audit_log::append;
-use super::{SqliteStore, Write, damaged, number, read_time, seconds};
+use super::{SqliteStore, Write, count, damaged, number, read_time, seconds};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
-    Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, StoreError,
+    Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
+    MAX_RENEWALS, RENEWAL_WINDOW, StoreError,
 };
 
-/// Revokes every certificate of a person that has not ended, signed or about to be.
+/// Revokes every certificate of a person that has not ended, signed or about to be; and, unless it
+/// is only for another role, those too that have ended and might still be renewed. Says how many
+/// were in force.
 pub(super) async fn revoke_all(
     tx: &mut Write,
     alias: &Alias,
     reason: RevocationReason,
+    role_changed: bool,
     now: OffsetDateTime,
 ) -> Result<u64, StoreError> {
-    let revoked = sqlx::query(
-        "UPDATE certificates SET revoked_at = ?, reason = ?
+    let in_force: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM certificates
          WHERE alias = ? AND revoked_at IS NULL AND not_after >= ?",
+    )
+    .bind(alias.as_str())
+    .bind(now.unix_timestamp())
+    .fetch_one(&mut **tx)
+    .await?;
+    let since = if role_changed { now } else { now - MAX_GRACE };
+    sqlx::query(
+        "UPDATE certificates
+         SET revoked_at = COALESCE(revoked_at, ?1), reason = ?2, role_changed = ?3
+         WHERE alias = ?4 AND not_after >= ?5
+           AND (revoked_at IS NULL OR (role_changed AND NOT ?3))",
     )
     .bind(now.unix_timestamp())
     .bind(reason.code())
+    .bind(role_changed)
     .bind(alias.as_str())
-    .bind(now.unix_timestamp())
+    .bind(since.unix_timestamp())
     .execute(&mut **tx)
-    .await?
-    .rows_affected();
+    .await?;
     count_revocation(tx).await?;
-    Ok(revoked)
+    number(in_force)
+}
+
+/// Refuses the renewal of a device that has renewed too often.
+async fn demand_moderation(
+    tx: &mut Write,
+    renews: &Serial,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS renewals, min(created_at) AS first FROM certificates
+         WHERE device = (SELECT COALESCE(device, serial) FROM certificates WHERE serial = ?)
+           AND renews IS NOT NULL AND created_at > ?",
+    )
+    .bind(renews.as_bytes().as_slice())
+    .bind((now - RENEWAL_WINDOW).unix_timestamp())
+    .fetch_one(&mut **tx)
+    .await?;
+    if count(&row, "renewals")? < MAX_RENEWALS {
+        return Ok(());
+    }
+    let free = read_time(&row, "first")? + RENEWAL_WINDOW;
+    Err(StoreError::TooManyRenewals {
+        wait: (free - now).try_into().unwrap_or_default(),
+    })
+}
+
+/// Why the ledger takes no entry.
+async fn obstacle(
+    tx: &mut Write,
+    entry: &LedgerEntry,
+    is_renewal: bool,
+) -> Result<StoreError, StoreError> {
+    let taken: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM certificates
+                        WHERE key_sha256 = ? AND (? OR alias IS NOT ?))",
+    )
+    .bind(entry.key_sha256.as_slice())
+    .bind(is_renewal)
+    .bind(entry.alias.as_ref().map(Alias::as_str))
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(match taken {
+        true => StoreError::KeyInUse,
+        false => StoreError::IssueBlocked,
+    })
 }
 
 async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
@@ -81,6 +141,7 @@ fn read_certificate(row: &SqliteRow) -> Result<CertificateRecord, StoreError> {
         renews: renews.as_deref().map(read_serial).transpose()?,
         created_at: read_time(row, "created_at")?,
         revoked: read_revocation(row)?,
+        role_changed: row.try_get("role_changed")?,
     })
 }
 
@@ -100,14 +161,24 @@ impl CertificateStore for SqliteStore {
         issuance: &'a Issuance<'a>,
     ) -> Answer<'a, ()> {
         Box::pin(async move {
+            let mut tx = self.write().await?;
+            if let Some(renews) = &issuance.renews {
+                demand_moderation(&mut tx, renews, issuance.now).await?;
+            }
             let inserted = sqlx::query(
                 "INSERT INTO certificates (serial, alias, role, key_sha256, not_before, not_after,
-                                           renews, state, created_at)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'about_to_sign', ?8
+                                           renews, state, created_at, device)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'about_to_sign', ?8,
+                        CASE WHEN ?7 IS NULL THEN ?1 ELSE (SELECT COALESCE(device, serial)
+                            FROM certificates WHERE serial = ?7) END
                  WHERE (?2 IS NULL OR EXISTS (SELECT 1 FROM users
-                            WHERE alias = ?2 AND role = ?3 AND state = 'active'))
+                            WHERE alias = ?2 AND role = ?3 AND state = 'active'
+                              AND (?7 IS NULL OR one_time_until IS NULL)))
                    AND (?7 IS NULL OR EXISTS (SELECT 1 FROM certificates
-                            WHERE serial = ?7 AND alias = ?2 AND revoked_at IS NULL))",
+                            WHERE serial = ?7 AND alias = ?2 AND state = 'signed'
+                              AND (revoked_at IS NULL OR role_changed)))
+                   AND NOT EXISTS (SELECT 1 FROM certificates
+                            WHERE key_sha256 = ?4 AND (?7 IS NOT NULL OR alias IS NOT ?2))",
             )
             .bind(entry.serial.as_bytes().as_slice())
             .bind(entry.alias.as_ref().map(Alias::as_str))
@@ -117,11 +188,11 @@ impl CertificateStore for SqliteStore {
             .bind(entry.not_after.unix_timestamp())
             .bind(issuance.renews.map(|serial| serial.as_bytes().to_vec()))
             .bind(issuance.now.unix_timestamp())
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
             match inserted.rows_affected() {
-                1 => Ok(()),
-                _ => Err(StoreError::IssueBlocked),
+                1 => Ok(tx.commit().await?),
+                _ => Err(obstacle(&mut tx, entry, issuance.renews.is_some()).await?),
             }
         })
     }
@@ -178,6 +249,14 @@ impl CertificateStore for SqliteStore {
             if let Some(alias) = &filter.alias {
                 query.push(" AND alias = ").push_bind(alias.to_string());
             }
+            if let Some(role) = &filter.role {
+                query.push(" AND role = ").push_bind(role.to_string());
+            }
+            if let Some(moment) = filter.ends_before {
+                query
+                    .push(" AND not_after < ")
+                    .push_bind(moment.unix_timestamp());
+            }
             if let Some(moment) = filter.ends_after {
                 query
                     .push(" AND not_after >= ")
@@ -205,21 +284,26 @@ impl CertificateStore for SqliteStore {
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.write().await?;
-            let revoked: Option<bool> = sqlx::query_scalar(
-                "SELECT revoked_at IS NOT NULL FROM certificates WHERE serial = ?",
+            let settled: Option<bool> = sqlx::query_scalar(
+                "SELECT revoked_at IS NOT NULL AND NOT role_changed FROM certificates
+                 WHERE serial = ?",
             )
             .bind(serial.as_bytes().as_slice())
             .fetch_optional(&mut *tx)
             .await?;
-            if revoked.ok_or(StoreError::NoSuchCertificate { serial: *serial })? {
+            if settled.ok_or(StoreError::NoSuchCertificate { serial: *serial })? {
                 return Ok(());
             }
-            sqlx::query("UPDATE certificates SET revoked_at = ?, reason = ? WHERE serial = ?")
-                .bind(now.unix_timestamp())
-                .bind(reason.code())
-                .bind(serial.as_bytes().as_slice())
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "UPDATE certificates
+                 SET revoked_at = COALESCE(revoked_at, ?), reason = ?, role_changed = 0
+                 WHERE serial = ?",
+            )
+            .bind(now.unix_timestamp())
+            .bind(reason.code())
+            .bind(serial.as_bytes().as_slice())
+            .execute(&mut *tx)
+            .await?;
             count_revocation(&mut tx).await?;
             let event = Event {
                 by,
@@ -263,6 +347,36 @@ impl CertificateStore for SqliteStore {
             .fetch_one(&self.pool)
             .await?;
             number(value)
+        })
+    }
+
+    fn keep_crl<'a>(&'a self, number: u64, der: &'a [u8]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let number = i64::try_from(number).map_err(|_| damaged("a number out of range"))?;
+            sqlx::query(
+                "INSERT INTO last_crl (only, number, der) VALUES (1, ?1, ?2)
+                 ON CONFLICT (only) DO UPDATE SET number = ?1, der = ?2 WHERE number < ?1",
+            )
+            .bind(number)
+            .bind(der)
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+    }
+
+    fn last_crl(&self) -> Answer<'_, Option<LastCrl>> {
+        Box::pin(async move {
+            let row = sqlx::query("SELECT number, der FROM last_crl")
+                .fetch_optional(&self.pool)
+                .await?;
+            row.map(|row| {
+                Ok(LastCrl {
+                    number: number(row.try_get("number")?)?,
+                    der: row.try_get("der")?,
+                })
+            })
+            .transpose()
         })
     }
 }

@@ -115,7 +115,10 @@ impl SqliteStore {
             });
         }
         let revoked = match change.revoke {
-            Some(reason) => revoke_all(&mut tx, change.alias, reason, change.now).await?,
+            Some(reason) => {
+                let role_changed = matches!(change.set, Set::Role(_));
+                revoke_all(&mut tx, change.alias, reason, role_changed, change.now).await?
+            }
             None => 0,
         };
         if matches!(change.set, Set::NoFailures) {

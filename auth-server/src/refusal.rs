@@ -1,0 +1,49 @@
+//! Why a request gets nothing: what the client is told, and what the log is told besides.
+
+use axum::body::Body;
+use axum::http::Response;
+use axum::response::IntoResponse;
+
+use crate::problem::Problem;
+use crate::state::RequestId;
+use crate::store::StoreError;
+
+/// A problem, and its cause if that is the server's own.
+#[derive(Debug)]
+pub struct Refusal {
+    problem: Problem,
+    cause: Option<String>,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            cause: None,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl Refusal {
+    /// The server itself failed.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self {
+            problem: Problem::Unavailable,
+            cause: Some(cause.to_string()),
+        }
+    }
+
+    /// The answer; the log hears the cause under the request's id.
+    pub fn answer(self, id: &RequestId) -> Response<Body> {
+        if let Some(cause) = self.cause {
+            tracing::error!(request_id = %id.0, %cause, "a request failed here");
+        }
+        self.problem.into_response()
+    }
+}

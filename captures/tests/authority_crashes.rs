@@ -44,7 +44,6 @@ fn nothing_acknowledged_is_lost_and_nothing_is_used_twice() -> Result<()> {
     let mut choices = Choices::of("authority kills");
     let mut known = Acknowledged::default();
     let run = Run {
-        csr: certificate_request()?,
         password: password_file(&organisation)?,
     };
     for step in [Step::Add, Step::LogIn, Step::Revoke] {
@@ -98,7 +97,6 @@ impl Step {
 }
 
 struct Run {
-    csr: String,
     password: PathBuf,
 }
 
@@ -113,7 +111,7 @@ impl Run {
     ) -> Result<()> {
         match step {
             Step::Add => self.add(organisation, choices, known),
-            Step::LogIn => self.log_in(organisation, known),
+            Step::LogIn => Self::log_in(organisation, known),
             Step::Revoke => revoke(organisation, choices, known),
         }
     }
@@ -134,9 +132,10 @@ impl Run {
         Ok(())
     }
 
-    fn log_in(&self, organisation: &Organisation, known: &mut Acknowledged) -> Result<()> {
+    fn log_in(organisation: &Organisation, known: &mut Acknowledged) -> Result<()> {
         // A server that was killed gives no answer, which is no promise either.
-        if let Ok(answer) = Client::of(organisation)?.login("alice", PASSWORD, &self.csr)
+        if let Ok(answer) =
+            Client::of(organisation)?.login("alice", PASSWORD, &certificate_request()?)
             && answer.status == 200
         {
             let new = known.issued.insert(serial_of(&answer.body)?);

@@ -44,16 +44,15 @@ pub(crate) fn log_in_for(
     length: Duration,
 ) -> Outcome<Served> {
     let stop = AtomicBool::new(false);
-    let csr = certificate_request()?;
     thread::scope(|scope| {
         let crowd: Vec<_> = (0..people)
             .map(|person| {
-                let (client, stop, csr) = (client.from(address(person)), &stop, csr.as_str());
+                let (client, stop) = (client.from(address(person)), &stop);
                 let alias = &aliases[person % aliases.len()];
                 scope.spawn(move || {
                     let mut served = Served::default();
                     while !stop.load(Ordering::Relaxed) {
-                        log_in(&client, alias, csr, &mut served);
+                        log_in(&client, alias, &mut served);
                     }
                     served
                 })
@@ -67,15 +66,14 @@ pub(crate) fn log_in_for(
 
 /// So many people log in once, all at the same moment.
 pub(crate) fn log_in_once(client: &Client, aliases: &[String], people: usize) -> Outcome<Served> {
-    let csr = certificate_request()?;
     thread::scope(|scope| {
         let crowd: Vec<_> = (0..people)
             .map(|person| {
-                let (client, csr) = (client.from(address(person)), csr.as_str());
+                let client = client.from(address(person));
                 let alias = &aliases[person % aliases.len()];
                 scope.spawn(move || {
                     let mut served = Served::default();
-                    log_in(&client, alias, csr, &mut served);
+                    log_in(&client, alias, &mut served);
                     served
                 })
             })
@@ -92,12 +90,16 @@ fn gather(crowd: Vec<thread::ScopedJoinHandle<'_, Served>>) -> Outcome<Served> {
     Ok(all)
 }
 
-fn log_in(client: &Client, alias: &str, csr: &str, served: &mut Served) {
+fn log_in(client: &Client, alias: &str, served: &mut Served) {
     let begun = Instant::now();
-    match client.login(alias, PASSWORD, csr) {
+    // No key is certified twice, so everybody has a new one.
+    let answer = certificate_request().and_then(|csr| client.login(alias, PASSWORD, &csr));
+    match answer {
         Ok(answer) if answer.status == 200 => served.seconds.push(begun.elapsed().as_secs_f64()),
         Ok(answer) if answer.status == 503 => served.busy += 1,
-        Ok(answer) => served.other.push(answer.head),
+        Ok(answer) => served
+            .other
+            .push(format!("{} {}", answer.status, answer.body)),
         Err(error) => served.other.push(error.to_string()),
     }
 }

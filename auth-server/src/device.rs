@@ -91,16 +91,23 @@ impl FromRequestParts<Shared> for RenewableDevice {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let (device, standing) = device(parts, app).await?;
-        if device.ended_before(app.renewal_grace) {
-            return Err(Problem::CertificateExpired);
-        }
-        if standing.password_pending {
-            return Err(Problem::PasswordPending);
-        }
-        if !standing.renewable {
-            return Err(Problem::CertificateRefused);
-        }
-        Ok(Self(device))
+        let obstacle = if device.ended_before(app.renewal_grace) {
+            Some(Problem::CertificateExpired)
+        } else if !standing.renewable {
+            Some(Problem::CertificateRefused)
+        } else if standing.password_pending {
+            Some(Problem::PasswordPending)
+        } else {
+            None
+        };
+        let Some(problem) = obstacle else {
+            return Ok(Self(device));
+        };
+        // Perhaps the finder of a lost device.
+        tracing::warn!(
+            alias = %device.alias, serial = %device.serial, ?problem, "refused a renewal"
+        );
+        Err(problem)
     }
 }
 

@@ -5,8 +5,8 @@
 use auth_server::audit::{Actor, GENESIS, Hash};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
-    CertificateFilter, Details, FailedLogin, Issuance, Password, PasswordHash, Store, StoreError,
-    UserState,
+    CertificateFilter, Details, FailedLogin, Issuance, MAX_RENEWALS, Password, PasswordHash,
+    RENEWAL_WINDOW, Store, StoreError, UserState,
 };
 use common::identity::{Alias, Fingerprint, Role};
 use root_ca::{LedgerEntry, RevocationReason, Serial};
@@ -72,11 +72,13 @@ async fn fail(
 }
 
 fn entry(name: Option<&str>) -> LedgerEntry {
+    let mut key_sha256 = [7; 32];
+    key_sha256[..16].copy_from_slice(Serial::random().unwrap().as_bytes());
     LedgerEntry {
         serial: Serial::random().unwrap(),
         alias: name.map(alias),
         role: name.map(|_| member()),
-        key_sha256: [7; 32],
+        key_sha256,
         not_before: noon(),
         not_after: noon() + Duration::hours(24),
     }
@@ -370,6 +372,159 @@ async fn a_revoked_certificate_is_not_renewed(store: &dyn Store) {
     ));
 }
 
+async fn renew_at(
+    store: &dyn Store,
+    old: &LedgerEntry,
+    new: LedgerEntry,
+    now: OffsetDateTime,
+) -> Result<LedgerEntry, StoreError> {
+    let issuance = Issuance {
+        by: &console(),
+        renews: Some(old.serial),
+        now,
+    };
+    store.about_to_sign(&new, &issuance).await?;
+    store.signed(&new.serial, &issuance).await?;
+    Ok(new)
+}
+
+async fn renew(store: &dyn Store, old: &LedgerEntry) -> Result<LedgerEntry, StoreError> {
+    let user = store.user(old.alias.as_ref().unwrap()).await?.unwrap();
+    let mut new = entry(Some(user.alias.as_str()));
+    new.role = Some(user.role);
+    renew_at(store, old, new, noon()).await
+}
+
+async fn a_change_of_role_stands_against_no_renewal_but_everything_else_does(store: &dyn Store) {
+    let (by, admin) = (console(), "admin".parse::<Role>().unwrap());
+    for (name, spoilt) in [("alice", false), ("bob", true)] {
+        add(store, name).await.unwrap();
+        let old = issue(store, name).await;
+        store
+            .set_role(&alias(name), &admin, &by, noon())
+            .await
+            .unwrap();
+        let found = store.certificate(&old.serial).await.unwrap().unwrap();
+        assert!(found.revoked.is_some() && found.is_renewable());
+        if spoilt {
+            let reason = RevocationReason::KeyCompromise;
+            let later = noon() + Duration::hours(1);
+            store.revoke(&old.serial, reason, &by, later).await.unwrap();
+            let found = store.certificate(&old.serial).await.unwrap().unwrap();
+            // Since when it is worth nothing stays true; why is new.
+            assert_eq!(found.revoked, Some((noon(), reason)));
+            assert!(!found.is_renewable());
+        }
+        assert_eq!(renew(store, &old).await.is_err(), spoilt, "{name}");
+    }
+    // Blocking spoils it too, though it counts nothing that was in force.
+    add(store, "carol").await.unwrap();
+    let old = issue(store, "carol").await;
+    let name = alias("carol");
+    store.set_role(&name, &admin, &by, noon()).await.unwrap();
+    assert_eq!(store.disable(&name, &by, noon()).await.unwrap(), 0);
+    store.enable(&name, &by, noon()).await.unwrap();
+    assert!(matches!(
+        renew(store, &old).await,
+        Err(StoreError::IssueBlocked)
+    ));
+    // A reason given by hand is no change of role.
+    let login = store.user(&name).await.unwrap().unwrap();
+    let mut fresh = entry(Some("carol"));
+    fresh.role = Some(login.role);
+    begin(store, &fresh).await.unwrap();
+    finish(store, &fresh.serial).await.unwrap();
+    let reason = RevocationReason::AffiliationChanged;
+    store
+        .revoke(&fresh.serial, reason, &by, noon())
+        .await
+        .unwrap();
+    assert!(renew(store, &fresh).await.is_err());
+}
+
+async fn what_had_ended_before_its_holder_was_blocked_is_not_renewed_afterwards(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let lost = issue(store, "alice").await;
+    let (by, name) = (console(), alias("alice"));
+    let later = noon() + Duration::days(3);
+    let reason = RevocationReason::KeyCompromise;
+    let revoked = store.revoke_user(&name, reason, &by, later).await;
+    assert_eq!(revoked.unwrap(), 0);
+    store.enable(&name, &by, later).await.unwrap();
+    assert!(matches!(
+        renew(store, &lost).await,
+        Err(StoreError::IssueBlocked)
+    ));
+}
+
+async fn nothing_is_renewed_while_a_one_time_password_waits(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let old = issue(store, "alice").await;
+    let mut password = Password::chosen(PasswordHash::new("x".into()));
+    password.one_time_until = Some(noon() + Duration::days(7));
+    let (by, name) = (console(), alias("alice"));
+    store
+        .set_password(&name, &password, &by, noon())
+        .await
+        .unwrap();
+    assert!(renew(store, &old).await.is_err());
+    let chosen = Password::chosen(PasswordHash::new("y".into()));
+    store
+        .set_password(&name, &chosen, &by, noon())
+        .await
+        .unwrap();
+    assert!(renew(store, &old).await.is_ok());
+}
+
+async fn a_key_is_one_person_s_and_a_renewal_s_is_fresh(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    add(store, "bob").await.unwrap();
+    let (alices, bobs) = (issue(store, "alice").await, issue(store, "bob").await);
+    let with_key = |name, other: &LedgerEntry| LedgerEntry {
+        key_sha256: other.key_sha256,
+        ..entry(Some(name))
+    };
+    let taken = begin(store, &with_key("bob", &alices)).await;
+    assert!(matches!(taken, Err(StoreError::KeyInUse)));
+    for known in [&alices, &bobs] {
+        let taken = renew_at(store, &bobs, with_key("bob", known), noon()).await;
+        assert!(matches!(taken, Err(StoreError::KeyInUse)));
+    }
+    // After a login the same person may keep a key, as hardware that holds one does.
+    begin(store, &with_key("bob", &bobs)).await.unwrap();
+}
+
+async fn a_device_renews_so_often_an_hour_and_no_more(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let (first, other_device) = (issue(store, "alice").await, issue(store, "alice").await);
+    let mut last = first.clone();
+    for turn in 0..MAX_RENEWALS {
+        // In a row, or all from the same certificate: one device either way.
+        let old = if turn % 2 == 0 { &first } else { &last };
+        last = renew(store, old).await.unwrap();
+    }
+    for old in [&first, &last] {
+        let Err(StoreError::TooManyRenewals { wait }) = renew(store, old).await else {
+            panic!("no end of renewals");
+        };
+        assert_eq!(wait.as_secs(), 3600);
+    }
+    assert!(renew(store, &other_device).await.is_ok());
+    let later = noon() + RENEWAL_WINDOW;
+    let next = renew_at(store, &last, entry(Some("alice")), later).await;
+    assert!(next.is_ok());
+}
+
+async fn the_last_crl_is_kept_and_never_replaced_by_an_older_one(store: &dyn Store) {
+    assert_eq!(store.last_crl().await.unwrap(), None);
+    store.keep_crl(2, b"two").await.unwrap();
+    store.keep_crl(1, b"one").await.unwrap();
+    let kept = store.last_crl().await.unwrap().unwrap();
+    assert_eq!((kept.number, kept.der.as_slice()), (2, b"two".as_slice()));
+    store.keep_crl(3, b"three").await.unwrap();
+    assert_eq!(store.last_crl().await.unwrap().unwrap().number, 3);
+}
+
 async fn certificates_are_found_by_holder_end_and_revocation(store: &dyn Store) {
     add(store, "alice").await.unwrap();
     add(store, "bob").await.unwrap();
@@ -408,6 +563,19 @@ async fn certificates_are_found_by_holder_end_and_revocation(store: &dyn Store) 
         ..all.clone()
     };
     assert_eq!(serials(good).await, [one.serial]);
+    let role = |name: &str| CertificateFilter {
+        role: Some(name.parse().unwrap()),
+        ..all.clone()
+    };
+    assert_eq!(serials(role("member")).await.len(), 2);
+    assert_eq!(serials(role("admin")).await, []);
+    let end = noon() + Duration::hours(24);
+    let before = |moment| CertificateFilter {
+        ends_before: Some(moment),
+        ..all.clone()
+    };
+    assert_eq!(serials(before(end)).await, []);
+    assert_eq!(serials(before(end + Duration::SECOND)).await.len(), 2);
     let ends_after = Some(noon() + Duration::hours(25));
     let later = CertificateFilter { ends_after, ..all };
     assert_eq!(serials(later).await, []);
@@ -460,4 +628,10 @@ suite!(
     a_revoked_certificate_is_not_renewed,
     certificates_are_found_by_holder_end_and_revocation,
     a_hash_is_replaced_only_while_the_password_is_the_same,
+    a_change_of_role_stands_against_no_renewal_but_everything_else_does,
+    what_had_ended_before_its_holder_was_blocked_is_not_renewed_afterwards,
+    nothing_is_renewed_while_a_one_time_password_waits,
+    a_key_is_one_person_s_and_a_renewal_s_is_fresh,
+    a_device_renews_so_often_an_hour_and_no_more,
+    the_last_crl_is_kept_and_never_replaced_by_an_older_one,
 );

@@ -1,17 +1,17 @@
 //! Intake of the organisation's certificate revocation list (RFC 5280, 5): signature, number,
 //! dates and size are checked before it replaces the one held.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
-use x509_cert::crl::CertificateList;
+use x509_cert::crl::{CertificateList, RevokedCert};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::CrlNumber;
+use x509_cert::ext::pkix::{CrlNumber, CrlReason};
 use x509_cert::ext::{Extension, Extensions};
 
 use crate::identity::{OrgRoot, unix_time};
@@ -19,6 +19,7 @@ use crate::limits::MAX_CRL_BYTES;
 
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
 const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 
 /// Why a revocation list is refused. The one held stays in force.
@@ -70,7 +71,15 @@ pub struct RevocationList {
     number: u64,
     this_update: UnixTime,
     next_update: UnixTime,
-    revoked: HashSet<Box<[u8]>>,
+    revoked: HashMap<Box<[u8]>, Revocation>,
+}
+
+/// As much of a reason as devices act upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revocation {
+    /// affiliationChanged: what the certificate states of its holder is no longer so.
+    Outdated,
+    Other,
 }
 
 /// Clocks of an organisation differ a little: a list may be dated this far ahead, in seconds.
@@ -135,7 +144,7 @@ impl RevocationList {
             next_update: unix_time(next_update),
             revoked: revoked
                 .iter()
-                .map(|entry| entry.serial_number.as_bytes().into())
+                .map(|entry| (entry.serial_number.as_bytes().into(), revocation(entry)))
                 .collect(),
             der,
         })
@@ -163,7 +172,13 @@ impl RevocationList {
 
     /// Whether it names this serial number.
     pub fn is_revoked(&self, serial: &[u8]) -> bool {
-        self.revoked.contains(serial)
+        self.revoked.contains_key(serial)
+    }
+
+    /// Whether it names this serial number because what the certificate states of its holder
+    /// changed, such as the role: the holder may have another one.
+    pub fn is_outdated(&self, serial: &[u8]) -> bool {
+        self.revoked.get(serial) == Some(&Revocation::Outdated)
     }
 
     /// Certificates it names.
@@ -199,6 +214,20 @@ fn check_signature(list: &CertificateList, root: &OrgRoot) -> Result<(), CrlErro
     UnparsedPublicKey::new(algorithm, root.public_key())
         .verify(&signed, signature)
         .map_err(|_| CrlError::BadSignature)
+}
+
+/// The reason code (RFC 5280, 5.3.1) of an entry.
+fn revocation(entry: &RevokedCert) -> Revocation {
+    let extensions = entry.crl_entry_extensions.as_deref().unwrap_or_default();
+    let changed = extensions
+        .iter()
+        .filter(|extension| extension.extn_id == REASON_CODE)
+        .filter_map(|extension| CrlReason::from_der(extension.extn_value.as_bytes()).ok())
+        .any(|reason| reason == CrlReason::AffiliationChanged);
+    match changed {
+        true => Revocation::Outdated,
+        false => Revocation::Other,
+    }
 }
 
 fn refuse_unknown_critical(extensions: &[Extension]) -> Result<(), CrlError> {
@@ -250,6 +279,26 @@ mod tests {
         assert!(list.is_revoked(&[1]));
         assert!(list.is_revoked(&[1, 44]));
         assert!(!list.is_revoked(&[2]));
+    }
+
+    #[test]
+    fn a_change_of_the_holder_is_told_from_other_reasons() {
+        let org = TestOrg::new("acme");
+        let listed = |reason| {
+            let der = org.crl_for(reason, 1, &[5], NOW - 1, NOW + DAY);
+            accept(&org, der, None).unwrap()
+        };
+        let changed = listed(rcgen::RevocationReason::AffiliationChanged);
+        assert!(changed.is_revoked(&[5]) && changed.is_outdated(&[5]));
+        assert!(!changed.is_outdated(&[6]));
+        for other in [
+            rcgen::RevocationReason::KeyCompromise,
+            rcgen::RevocationReason::Unspecified,
+            rcgen::RevocationReason::CaCompromise,
+        ] {
+            let list = listed(other);
+            assert!(list.is_revoked(&[5]) && !list.is_outdated(&[5]));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use common::name::Escaped;
 use rustls::CertificateError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body, Error as HttpError};
@@ -23,6 +23,9 @@ use crate::failure::{Exit, Failure, reason};
 
 /// Seconds for a whole exchange with the server, a slow password hash included.
 const EXCHANGE_SECS: u64 = 30;
+
+/// Bytes of a problem document: a sentence or two.
+const MAX_PROBLEM_BYTES: usize = 4096;
 
 /// Seconds to connect.
 const CONNECT_SECS: u64 = 5;
@@ -40,6 +43,16 @@ struct Login<'a> {
     alias: &'a str,
     password: &'a str,
     csr: &'a str,
+}
+
+#[derive(Serialize)]
+struct Renewal<'a> {
+    csr: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
 }
 
 /// Brings a server's address into the form `https://HOST:PORT`.
@@ -136,6 +149,46 @@ impl AuthClient {
         }
     }
 
+    /// Gets the next certificate for the request's key, PEM. The client is one
+    /// [`with_device`](Self::with_device).
+    ///
+    /// # Errors
+    /// When the server refuses, is busy, cannot be reached, or answers nonsense.
+    pub fn renew(&self, csr: &str) -> Result<String, Failure> {
+        let response = self
+            .agent
+            .post(format!("{}/renew", self.base))
+            .send_json(Renewal { csr })
+            .map_err(|error| self.failed(&error))?;
+        match response.status() {
+            StatusCode::OK => {
+                let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
+                String::from_utf8(bytes).map_err(|_| self.nonsense())
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(self.no_renewal(response))
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                Err(Failure::new(Exit::Temporary, "too many renewals").hint(later(&response)))
+            }
+            other => Err(self.refused(other, &response)),
+        }
+    }
+
+    /// The server's own words, from its problem document (RFC 9457).
+    fn no_renewal(&self, response: Response<Body>) -> Failure {
+        let told = self
+            .body(response, MAX_PROBLEM_BYTES)
+            .ok()
+            .and_then(|body| serde_json::from_slice::<Problem>(&body).ok())
+            .map_or_else(|| "no reason given".into(), |problem| problem.detail);
+        Failure::new(
+            Exit::NotLoggedIn,
+            format!("the auth server does not renew: {}", Escaped(&told)),
+        )
+        .hint("log in again with peer login, or ask your administrator")
+    }
+
     /// Fetches the revocation list if it is newer than the one held: `None` when it is not.
     ///
     /// # Errors
@@ -178,15 +231,7 @@ impl AuthClient {
     }
 
     fn refused(&self, status: StatusCode, response: &Response<Body>) -> Failure {
-        let after = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.parse::<u64>().ok());
-        let later = match after {
-            Some(secs) => format!("try again in {secs} s"),
-            None => "try again later".into(),
-        };
+        let later = later(response);
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
                 Failure::new(Exit::LoginRefused, "too many failed logins").hint(later)
@@ -211,6 +256,19 @@ impl AuthClient {
     }
 }
 
+/// When to try again, as the server says it.
+fn later(response: &Response<Body>) -> String {
+    let after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<u64>().ok());
+    match after {
+        Some(secs) => format!("try again in {secs} s"),
+        None => "try again later".into(),
+    }
+}
+
 /// Wrong alias or password, or an account that is disabled: the server does not say which.
 fn unauthorized() -> Failure {
     Failure::new(Exit::LoginRefused, "unauthorized: wrong alias or password")
@@ -232,6 +290,11 @@ fn failed(base: &str, error: &HttpError) -> Failure {
     };
     match (certificate, error) {
         (Some(error), _) => from_certificate(base, error),
+        (None, HttpError::Io(error)) if is_alert(error) => Failure::new(
+            Exit::NotLoggedIn,
+            "the auth server does not accept this device's certificate",
+        )
+        .hint("log in again with peer login, and check the clock"),
         (None, HttpError::Io(error)) => unreachable(&reason(error)),
         (None, HttpError::Timeout(_)) => unreachable("no answer in time"),
         (None, HttpError::HostNotFound) => unreachable("no such host"),
@@ -252,6 +315,12 @@ fn from_certificate(base: &str, error: &CertificateError) -> Failure {
         _ => failure("the server does not belong to this device's organisation")
             .hint("check the address; tell your administrator"),
     }
+}
+
+/// The server ended TLS with an alert: what this device showed was refused.
+fn is_alert(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(rustls::Error::AlertReceived(_)))
 }
 
 /// rustls reports a refused certificate through the stream as invalid data.

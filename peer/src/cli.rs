@@ -117,6 +117,8 @@ pub enum Command {
         #[arg(long, value_name = "URL", env = "ORGSHARE_SERVER")]
         server: Option<String>,
     },
+    /// Get the next certificate now; without this, it is got when two thirds of its life are over.
+    Renew,
     /// Forget this device's key and certificate.
     Logout,
     /// Show who is logged in on this device.

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
@@ -68,6 +69,11 @@ impl Home {
     /// Private key and certificate, PEM, in one file so that they never part.
     pub fn device(&self) -> PathBuf {
         self.data.join("device.pem")
+    }
+
+    /// What is locked while those are replaced.
+    pub fn device_lock(&self) -> PathBuf {
+        self.data.join("device.lock")
     }
 
     /// The newest revocation list accepted, DER.
@@ -139,6 +145,24 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Locks a file until the handle is dropped; makes it, empty, when it is not there. Waits for
+/// whoever holds the lock.
+///
+/// # Errors
+/// When it cannot be made or locked.
+pub fn lock(path: &Path) -> Result<File, Failure> {
+    let failed = |error: &io::Error| Failure::file(path, error);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| failed(&error))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(&error.into()))?;
+    Ok(file)
 }
 
 /// Reads a small file; `None` when there is none.

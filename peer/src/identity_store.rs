@@ -1,6 +1,7 @@
 //! What this device knows and is: org root, revocation list, private key and certificate, and the
 //! auth server that it belongs to.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use common::crl::RevocationList;
@@ -158,11 +159,21 @@ impl IdentityStore {
         }
         Err(
             Failure::new(Exit::NotLoggedIn, "this device's certificate has expired")
-                .hint("log in again with peer login, and check the clock"),
+                .hint("renew it with peer renew or log in again with peer login; check the clock"),
         )
     }
 
-    /// Keeps private key and certificate.
+    /// Keeps other programs on this device from replacing key and certificate until it is dropped.
+    /// Waits for one that does so.
+    ///
+    /// # Errors
+    /// When there is no place to lock.
+    pub fn lock(&self) -> Result<File, Failure> {
+        self.home.create()?;
+        home::lock(&self.home.device_lock())
+    }
+
+    /// Keeps private key and certificate. The caller holds the [`lock`](Self::lock).
     ///
     /// # Errors
     /// When it cannot be written.

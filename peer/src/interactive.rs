@@ -138,6 +138,7 @@ fn start_listener(store: &IdentityStore, listen: &Listen, shares: Shares) -> Res
             listen.bind.as_deref(),
             port,
             Box::new(ui::listener_event),
+            ui::news,
         ) {
             Ok(ready) => {
                 ui::note(&serve::listening(&ready.place));

@@ -61,6 +61,16 @@ impl Revalidation {
         self.trust.clone()
     }
 
+    /// Waits for the answer, for a reason to doubt the list held; whether there was a newer one.
+    pub fn learn(&mut self) -> bool {
+        let Some(Ok(Some(newer))) = self.question.take().map(wait) else {
+            return false;
+        };
+        let kept = self.store.save_crl(&newer);
+        let newer = kept.and_then(|()| trust(&self.root, newer));
+        newer.map(|trust| self.trust = trust).is_ok()
+    }
+
     /// Waits for the answer and looks at `peer` again under the newest list. A server that cannot
     /// be reached is no reason to refuse while the list held is fresh.
     ///

@@ -9,7 +9,7 @@ use rustix::process::umask;
 
 use crate::cli::{Cli, Command, Global};
 use crate::commands::login::Login;
-use crate::commands::{get, login, logout, serve, trust, whoami};
+use crate::commands::{get, login, logout, renew, serve, trust, whoami};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::identity_store::IdentityStore;
@@ -58,6 +58,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
             };
             tell(&common, &login::run(&store, &login)?);
         }
+        Command::Renew => tell(&common, &renew::run(&store)?),
         Command::Logout => tell(&common, &logout::run(&store)?),
         Command::Whoami => ui::data(&whoami::run(&store)?)?,
         Command::Serve { port, listen } => {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod members;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -12,9 +14,12 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version};
 use tempfile::TempDir;
+
+#[allow(unused_imports, reason = "each test file uses its own part")]
+pub(crate) use members::{Member, Recorded};
 
 pub(crate) const PASSPHRASE: &str = "the tide turns twice daily";
 pub(crate) const PASSWORD: &str = "seven blue harbour cranes";
@@ -180,14 +185,29 @@ impl Server {
 
     /// Connects and finishes nothing yet: the handshake runs with the first byte.
     pub(crate) fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
+        self.connect_as(None)
+    }
+
+    /// The same, showing a certificate.
+    pub(crate) fn connect_as(
+        &self,
+        member: Option<&Member>,
+    ) -> StreamOwned<ClientConnection, TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(auth_server::tls::provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match member {
+            None => config.with_no_client_auth(),
+            Some(member) => {
+                let key = PrivateKeyDer::try_from(member.key.serialize_der()).unwrap();
+                let chain = vec![member.leaf.clone()];
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
         let socket = TcpStream::connect(self.address).unwrap();
@@ -198,12 +218,17 @@ impl Server {
     }
 
     pub(crate) fn send(&self, request: &[u8]) -> Answer {
-        let mut stream = self.connect();
+        self.send_as(None, request).expect("no answer")
+    }
+
+    /// `None` when the connection ends without an answer.
+    pub(crate) fn send_as(&self, member: Option<&Member>, request: &[u8]) -> Option<Answer> {
+        let mut stream = self.connect_as(member);
         // The server may answer and close before it has read all.
         let _ = stream.write_all(request).and_then(|()| stream.flush());
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
-        Answer::parse(&bytes)
+        (!bytes.is_empty()).then(|| Answer::parse(&bytes))
     }
 
     pub(crate) fn get(&self, path: &str, headers: &str) -> Answer {
@@ -213,14 +238,7 @@ impl Server {
     }
 
     pub(crate) fn post(&self, kind: &str, body: &[u8]) -> Answer {
-        let mut request = format!(
-            "POST /verify HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-             content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend_from_slice(body);
-        self.send(&request)
+        self.send(&post("/verify", kind, body))
     }
 
     pub(crate) fn login(&self, alias: &str, password: &str) -> Answer {
@@ -249,6 +267,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+pub(crate) fn post(path: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    request
 }
 
 /// A certificate request in PEM, made by another implementation than the server's.

@@ -160,10 +160,28 @@ impl TestOrg {
 
     /// The bytes of a revocation list.
     pub fn crl_der(&self, number: u64, serials: &[u64], from: u64, until: u64) -> Vec<u8> {
+        self.crl_for(
+            RevocationReason::KeyCompromise,
+            number,
+            serials,
+            from,
+            until,
+        )
+    }
+
+    /// The same for a reason.
+    pub fn crl_for(
+        &self,
+        reason: RevocationReason,
+        number: u64,
+        serials: &[u64],
+        from: u64,
+        until: u64,
+    ) -> Vec<u8> {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date(from),
-            reason_code: Some(RevocationReason::KeyCompromise),
+            reason_code: Some(reason),
             invalidity_date: None,
         };
         let params = CertificateRevocationListParams {

@@ -2,12 +2,13 @@
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use common::crypto::Suite;
-use common::handshake::{HandshakeError, Refusal, RequesterConfig, VerifiedPeer};
-use common::identity::Alias;
+use common::handshake::{Credentials, HandshakeError, Refusal, RequesterConfig, VerifiedPeer};
+use common::identity::{Alias, OrgRoot};
 use common::name::{Escaped, RemotePath};
 use common::session::RequesterSession;
 use common::wire::NotReadyCode;
@@ -21,6 +22,7 @@ use crate::connection::{
 use crate::failure::{Exit, Failure, from_handshake};
 use crate::identity_store::IdentityStore;
 use crate::options::{Common, Get, Place};
+use crate::renewal;
 use crate::revalidation::Revalidation;
 use crate::transfer::{
     Destination, FetchEvent, FetchReport, Overwrite, Target, Wanted, exists, fetch,
@@ -160,17 +162,25 @@ pub fn fetch_from(
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<FetchReport, Failure> {
     let root = store.root()?;
-    let credentials = store.valid_credentials(&root, clock::now())?;
     let server = store.account()?.server;
     let mut revalidation = Revalidation::start(store, &root, server.as_deref())?;
-    let config = RequesterConfig {
+    let mut config = RequesterConfig {
+        credentials: own(store, &root, server.as_deref(), &revalidation)?,
         trust: revalidation.trust(),
-        credentials,
         expected: expected.cloned(),
         suites: Suite::ALL.to_vec(),
     };
     let name = peer.to_string();
-    let (mut stream, mut session) = connect(peer, &name, &config, common.timeout, on)?;
+    let connected = match connect(peer, &config, common.timeout, on) {
+        // The other side may know of a change of role that this device has not heard of.
+        Err(error) if is_revoked(&error) && revalidation.learn() => {
+            config.credentials = own(store, &root, server.as_deref(), &revalidation)?;
+            config.trust = revalidation.trust();
+            connect(peer, &config, common.timeout, on)
+        }
+        connected => connected,
+    };
+    let (mut stream, mut session) = connected.map_err(|error| explain(&name, error))?;
     let report = fetch(
         &mut stream,
         &mut session,
@@ -190,13 +200,23 @@ pub fn fetch_from(
     Ok(report)
 }
 
+/// What this device presents, renewed first if that is due.
+fn own(
+    store: &IdentityStore,
+    root: &OrgRoot,
+    server: Option<&str>,
+    revalidation: &Revalidation,
+) -> Result<Arc<Credentials>, Failure> {
+    let trust = revalidation.trust();
+    renewal::ready(store, root, server, trust.crl(), clock::now())
+}
+
 fn connect(
     peer: &PeerAddress,
-    name: &str,
     config: &RequesterConfig,
     timeout: Duration,
     on: &mut dyn FnMut(Step<'_>),
-) -> Result<(FrameStream, RequesterSession), Failure> {
+) -> Result<(FrameStream, RequesterSession), ConnectError> {
     let mut pause = BUSY_PAUSE;
     for _ in 1..BUSY_TRIES {
         match connect_once(peer, config, timeout, on) {
@@ -204,11 +224,17 @@ fn connect(
                 thread::sleep(pause);
                 pause *= 2;
             }
-            Ok(connected) => return Ok(connected),
-            Err(error) => return Err(explain(name, error)),
+            connected => return connected,
         }
     }
-    connect_once(peer, config, timeout, on).map_err(|error| explain(name, error))
+    connect_once(peer, config, timeout, on)
+}
+
+fn is_revoked(error: &ConnectError) -> bool {
+    matches!(
+        error,
+        ConnectError::Handshake(HandshakeError::Refused(Refusal::Revoked))
+    )
 }
 
 /// A busy listener says so; under a flood its system may reset the connection before that arrives.

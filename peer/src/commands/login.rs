@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use common::identity::{Alias, OrgRoot};
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
-use zeroize::Zeroizing;
 
 use crate::auth_client::{self, AuthClient};
 use crate::cli::KeyType;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::{Account, IdentityStore};
+use crate::key_request::KeyRequest;
 use crate::options;
 use crate::ui::prompt;
 
@@ -85,17 +84,13 @@ pub fn log_in(
     key_type: KeyType,
 ) -> Result<(), Failure> {
     let client = AuthClient::new(server, root);
-    let key = generate(key_type)?;
-    let csr = CertificateParams::default()
-        .serialize_request(&key)
-        .and_then(|request| request.pem())
-        .map_err(|error| key_failure(&error))?;
-    let certificate = client.login(alias.as_str(), password, &csr)?;
+    let request = KeyRequest::new(key_type)?;
+    let certificate = client.login(alias.as_str(), password, request.csr())?;
     let held = store.crl(root)?;
     let newer = client.newer_crl(root, held.as_ref(), clock::now())?;
     store.home().create()?;
-    let key_pem = Zeroizing::new(key.serialize_pem());
-    store.save_credentials(&key_pem, &certificate)?;
+    let _lock = store.lock()?;
+    store.save_credentials(&request.key_pem(), &certificate)?;
     if let Some(list) = newer {
         store.save_crl(&list)?;
     }
@@ -117,16 +112,4 @@ fn check_certified(store: &IdentityStore, root: &OrgRoot, alias: &Alias) -> Resu
         Failure::new(Exit::NotTrusted, "the auth server certified another alias")
             .hint("tell your administrator"),
     )
-}
-
-fn generate(key_type: KeyType) -> Result<KeyPair, Failure> {
-    match key_type {
-        KeyType::Rsa3072 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_3072),
-        KeyType::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
-    }
-    .map_err(|error| key_failure(&error))
-}
-
-fn key_failure(error: &rcgen::Error) -> Failure {
-    Failure::new(Exit::Other, format!("cannot make a key: {error}"))
 }

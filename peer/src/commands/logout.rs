@@ -8,6 +8,7 @@ use crate::identity_store::IdentityStore;
 /// # Errors
 /// When nobody is logged in, or the file cannot be removed.
 pub fn run(store: &IdentityStore) -> Result<String, Failure> {
+    let _lock = store.lock()?;
     if store.remove_credentials()? {
         Ok("logged out; the key of this device is removed".into())
     } else {

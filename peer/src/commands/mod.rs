@@ -3,6 +3,7 @@
 pub mod get;
 pub mod login;
 pub mod logout;
+pub mod renew;
 pub mod serve;
 pub mod trust;
 pub mod whoami;

@@ -14,12 +14,16 @@ use crate::failure::{Exit, Failure};
 use crate::identity_store::{self, IdentityStore};
 use crate::listener::{Listener, ListenerLog, bind};
 use crate::options::Common;
+use crate::renewal::{self, News, Renewer};
 use crate::revalidation::Revalidation;
 use crate::share::Shares;
 use crate::ui;
 
 /// Seconds between two looks for a newer revocation list or certificate.
 const REFRESH_SECS: u64 = 60;
+
+/// Takes what is told about the device's own certificate.
+pub type Tell = fn(&News);
 
 /// A listener that is bound and may run.
 pub struct Ready {
@@ -39,14 +43,17 @@ pub fn prepare(
     host: Option<&str>,
     port: u16,
     log: Box<ListenerLog>,
+    tell: Tell,
 ) -> Result<Ready, Failure> {
     let root = store.root()?;
-    let credentials = store.valid_credentials(&root, clock::now())?;
+    // Nothing is asked of anybody for somebody who has not logged in, or on a port that is taken.
+    store.credentials(&root)?;
     let server = store.account()?.server;
     let (sockets, bound) = bind(host, port)?;
     let trust = Revalidation::start(store, &root, server.as_deref())?.trust();
+    let credentials = renewal::ready(store, &root, server.as_deref(), trust.crl(), clock::now())?;
     let listener = Arc::new(Listener::new(trust, credentials, shares, log));
-    follow(listener.clone(), store.clone(), root, server);
+    follow(listener.clone(), store.clone(), root, server, tell);
     Ok(Ready {
         listener,
         sockets,
@@ -110,7 +117,8 @@ pub fn run(
     } else {
         Box::new(ui::listener_event)
     };
-    let ready = prepare(store, shares, host, port, log)?;
+    let tell = if quiet { ui::warning } else { ui::news };
+    let ready = prepare(store, shares, host, port, log, tell)?;
     if !quiet {
         ui::note(&listening(&ready.place));
     }
@@ -126,15 +134,39 @@ pub fn listening(place: &str) -> String {
 }
 
 /// Looks for a newer revocation list at the server and for a newer certificate on disk (after
-/// another `peer login`), now and then.
-fn follow(listener: Arc<Listener>, store: IdentityStore, root: OrgRoot, server: Option<String>) {
+/// another `peer login`), and renews the certificate when that is due, now and then.
+fn follow(
+    listener: Arc<Listener>,
+    store: IdentityStore,
+    root: OrgRoot,
+    server: Option<String>,
+    tell: Tell,
+) {
     thread::spawn(move || {
-        let client = server.map(|server| AuthClient::new(&server, &root));
+        let client = server
+            .as_deref()
+            .map(|server| AuthClient::new(server, &root));
+        let mut renewer = server.map(|server| Renewer::new(store.clone(), root.clone(), server));
         loop {
             refresh(&listener, &store, &root, client.as_ref());
+            if let Some(renewer) = &mut renewer {
+                keep_certified(&listener, renewer, tell);
+            }
             thread::sleep(Duration::from_secs(REFRESH_SECS));
         }
     });
+}
+
+/// New handshakes present the new certificate; connections that stand are not touched.
+fn keep_certified(listener: &Listener, renewer: &mut Renewer, tell: Tell) {
+    let identity = listener.identity();
+    let news = renewer.look(&identity.credentials, identity.trust.crl(), clock::now());
+    if let Some(News::Renewed(credentials)) = &news {
+        listener.set_credentials(credentials.clone());
+    }
+    if let Some(news) = &news {
+        tell(news);
+    }
 }
 
 /// A failure here is no news: a stale list or an expired certificate is told at every handshake.

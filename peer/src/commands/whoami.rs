@@ -7,6 +7,7 @@ use common::name::Escaped;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
+use crate::renewal::schedule;
 
 /// Who is logged in, in which organisation, until when: lines for standard output.
 ///
@@ -25,7 +26,7 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
                 clock::show(certificate.not_after())
             ),
         )
-        .hint("log in again with peer login"));
+        .hint("renew it with peer renew, or log in again with peer login"));
     }
     let account = store.account()?;
     let mut serial = String::new();
@@ -34,12 +35,13 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
         let _ = write!(serial, "{byte:02x}");
     }
     Ok(format!(
-        "alias         {}\nrole          {}\norganisation  {}\nname          {}\nvalid until   {}\nserial        {serial}\nauth server   {}\norg root      {}",
+        "alias         {}\nrole          {}\norganisation  {}\nname          {}\nvalid until   {}\nrenews at     {}\nserial        {serial}\nauth server   {}\norg root      {}",
         certificate.name().alias(),
         certificate.role(),
         Escaped(root.display_name()),
         certificate.name(),
         clock::show(certificate.not_after()),
+        clock::show(schedule::renew_at(certificate)),
         Escaped(account.server.as_deref().unwrap_or("unknown")),
         root.fingerprint(),
     ))

@@ -12,8 +12,10 @@ use common::name::Escaped;
 use lines::Lines;
 pub use progress::Progress;
 
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::listener::ListenerEvent;
+use crate::renewal::News;
 use crate::transfer::{Received, Sent};
 
 /// Lines on standard output. A reader that is gone misses them; that is its choice.
@@ -69,6 +71,31 @@ pub fn listener_event(address: SocketAddr, event: ListenerEvent<'_>) {
             event,
             ListenerEvent::Disconnected { .. } | ListenerEvent::Rejected { .. }
         ),
+    });
+}
+
+/// Prints what became of the device's own certificate.
+pub fn news(news: &News) {
+    match news {
+        News::Renewed(next) => {
+            let until = clock::show(next.certificate().not_after());
+            background(format!("Certificate renewed until {until}"));
+        }
+        News::Warning(_) => warning(news),
+    }
+}
+
+/// Prints only what is wrong with it.
+pub fn warning(news: &News) {
+    if let News::Warning(text) = news {
+        background(format!("peer: warning: {}", Escaped(text)));
+    }
+}
+
+fn background(text: String) {
+    lines::later(Lines {
+        text,
+        are_last: true,
     });
 }
 

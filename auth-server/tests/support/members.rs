@@ -1,0 +1,150 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use auth_server::audit::{Actor, Record};
+use auth_server::home::Home;
+use auth_server::store::{Issuance, Store, StoreLedger};
+use rcgen::KeyPair;
+use root_ca::{Authority, Profile, ProfileConfig, ProvenKey, Serial, Subject, key_store};
+use rustls::pki_types::CertificateDer;
+use time::OffsetDateTime;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+use super::{Answer, Org, PASSPHRASE, Server, post, request};
+
+/// A device: its key and its certificate.
+pub(crate) struct Member {
+    pub(crate) key: KeyPair,
+    pub(crate) leaf: CertificateDer<'static>,
+}
+
+impl Member {
+    pub(crate) fn serial(&self) -> String {
+        let parsed = Certificate::from_der(&self.leaf).unwrap();
+        let serial = parsed.tbs_certificate().serial_number().as_bytes();
+        Serial::from_bytes(serial).unwrap().to_string()
+    }
+}
+
+impl Server {
+    /// A device that has just logged in.
+    pub(crate) fn member(&self, alias: &str, password: &str) -> Member {
+        let key = KeyPair::generate().unwrap();
+        let leaf = self.login_with(alias, password, &request(&key));
+        Member {
+            key,
+            leaf: leaf.certificate(),
+        }
+    }
+
+    /// `None` when the server does not speak with that device at all.
+    pub(crate) fn renew_with(&self, member: &Member, csr: &str) -> Option<Answer> {
+        let body = serde_json::json!({ "csr": csr }).to_string();
+        let request = post("/renew", "application/json", body.as_bytes());
+        self.send_as(Some(member), &request)
+    }
+
+    /// With a fresh key.
+    pub(crate) fn renew(&self, member: &Member) -> Result<Member, Option<Answer>> {
+        let key = KeyPair::generate().unwrap();
+        match self.renew_with(member, &request(&key)) {
+            Some(answer) if answer.status == 200 => Ok(Member {
+                key,
+                leaf: answer.certificate(),
+            }),
+            refused => Err(refused),
+        }
+    }
+
+    /// The status and the detail of a refused renewal; 0 when there was no answer.
+    pub(crate) fn refusal(&self, member: &Member) -> (u16, String) {
+        match self.renew(member) {
+            Ok(_) => panic!("renewed"),
+            Err(None) => (0, String::new()),
+            Err(Some(answer)) => (answer.status, answer.text()),
+        }
+    }
+}
+
+/// Whether the ledger of a certificate is the organisation's or none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Yes,
+    No,
+}
+
+struct NoLedger;
+
+impl root_ca::Ledger for NoLedger {
+    type Error = std::convert::Infallible;
+
+    async fn about_to_sign(&self, _: &root_ca::LedgerEntry) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    async fn signed(&self, _: &Serial) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+impl Org {
+    /// What the authority itself issued at another time, with its own key and its own ledger.
+    pub(crate) fn issued(
+        &self,
+        subject: &Subject,
+        now: OffsetDateTime,
+        recorded: Recorded,
+    ) -> Member {
+        let home = Home::new(self.home());
+        let sealed = key_store::open(&home.root_key(), &PASSPHRASE.into()).unwrap();
+        let authority = Authority::open(self.root(), Box::new(sealed)).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let proven = ProvenKey::from_pem(&request(&key)).unwrap();
+        let profile = Profile::new(&ProfileConfig::default()).unwrap();
+        let prepared = authority.prepare(&profile, subject, &proven, now).unwrap();
+        let issued = match recorded {
+            Recorded::No => wait(authority.issue(prepared, &NoLedger)).unwrap(),
+            Recorded::Yes => self.with_store(|store| async move {
+                let by = Actor::server();
+                let issuance = Issuance {
+                    by: &by,
+                    renews: None,
+                    now,
+                };
+                let ledger = StoreLedger {
+                    store: store.as_ref(),
+                    issuance,
+                };
+                authority.issue(prepared, &ledger).await.unwrap()
+            }),
+        };
+        Member {
+            key,
+            leaf: issued.der().clone(),
+        }
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> Vec<Record> {
+        self.with_store(|store| async move { store.entries(0, 10_000).await.unwrap() })
+    }
+
+    fn with_store<T, F: Future<Output = T>>(&self, work: impl FnOnce(Arc<dyn Store>) -> F) -> T {
+        let home = Home::new(self.home());
+        wait(async {
+            let store = home.store(&home.root().unwrap()).await.unwrap();
+            let done = work(store.clone()).await;
+            store.close().await.unwrap();
+            done
+        })
+    }
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}

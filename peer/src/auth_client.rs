@@ -14,11 +14,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 use ureq::http::{Response, StatusCode, Uri, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{
+    Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider,
+};
 use ureq::{Agent, Body, Error as HttpError};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, reason};
+use crate::identity_store::DeviceIdentity;
 
 /// Seconds for a whole exchange with the server, a slow password hash included.
 const EXCHANGE_SECS: u64 = 30;
@@ -77,23 +80,44 @@ fn agent(tls: TlsConfig) -> Agent {
         .into()
 }
 
-fn tls() -> ureq::tls::TlsConfigBuilder {
+fn tls() -> TlsConfigBuilder {
     TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(provider())
 }
 
+fn believing(root: &OrgRoot) -> TlsConfigBuilder {
+    let roots = vec![Certificate::from_der(root.certificate()).to_owned()];
+    tls().root_certs(RootCerts::Specific(Arc::new(roots)))
+}
+
 impl AuthClient {
     /// The server at `base`, trusted only with a certificate from `root`.
     pub fn new(base: &str, root: &OrgRoot) -> Self {
-        let roots = [Certificate::from_der(root.certificate()).to_owned()];
-        let tls = tls()
-            .root_certs(RootCerts::Specific(Arc::new(roots.to_vec())))
-            .build();
         Self {
             base: base.to_owned(),
-            agent: agent(tls),
+            agent: agent(believing(root).build()),
         }
+    }
+
+    /// The same server, to which this device shows its certificate.
+    ///
+    /// # Errors
+    /// When the HTTPS library cannot read key or certificate.
+    pub fn with_device(
+        base: &str,
+        root: &OrgRoot,
+        device: &DeviceIdentity,
+    ) -> Result<Self, Failure> {
+        let unusable = |error: HttpError| Failure::new(Exit::NotLoggedIn, error.to_string());
+        let shown = ClientCert::new_with_certs(
+            &[Certificate::from_pem(device.pem()).map_err(unusable)?],
+            PrivateKey::from_pem(device.pem()).map_err(unusable)?,
+        );
+        Ok(Self {
+            base: base.to_owned(),
+            agent: agent(believing(root).client_cert(Some(shown)).build()),
+        })
     }
 
     /// Logs in: the certificate for the request's key, PEM.

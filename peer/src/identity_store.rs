@@ -11,6 +11,7 @@ use pem::Pem;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
 use crate::home::{self, Home};
@@ -23,6 +24,31 @@ pub struct Account {
     pub server: Option<String>,
     /// Who logged in last.
     pub alias: Option<String>,
+}
+
+/// This device's private key and its certificate, which belong together. Made by
+/// [`IdentityStore::device`] alone.
+pub struct DeviceIdentity {
+    pem: Zeroizing<Vec<u8>>,
+    credentials: Credentials,
+}
+
+impl DeviceIdentity {
+    /// Both in PEM, as they were kept.
+    pub fn pem(&self) -> &[u8] {
+        &self.pem
+    }
+
+    /// The same, as the handshake between peers takes it.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+}
+
+impl std::fmt::Debug for DeviceIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
 }
 
 /// The files of one [`Home`], read and written as values.
@@ -114,11 +140,19 @@ impl IdentityStore {
         home::write_private(&self.home.account(), text.as_bytes())
     }
 
-    /// Private key and certificate.
+    /// Private key and certificate, for the handshake between peers.
     ///
     /// # Errors
     /// When nobody is logged in, or the file is damaged or readable by others.
     pub fn credentials(&self, root: &OrgRoot) -> Result<Credentials, Failure> {
+        self.device(root).map(|device| device.credentials)
+    }
+
+    /// Private key and certificate as they were kept.
+    ///
+    /// # Errors
+    /// When nobody is logged in, or the file is damaged or readable by others.
+    pub fn device(&self, root: &OrgRoot) -> Result<DeviceIdentity, Failure> {
         let path = self.home.device();
         let pem = home::read_secret(&path)?.ok_or_else(|| {
             Failure::new(Exit::NotLoggedIn, "nobody is logged in on this device")
@@ -132,9 +166,14 @@ impl IdentityStore {
             )
             .hint("run peer login ALIAS")
         };
-        let leaf = CertificateDer::from_pem_slice(&pem).map_err(|_| damaged())?;
+        let certificate = CertificateDer::from_pem_slice(&pem).map_err(|_| damaged())?;
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| damaged())?;
-        Credentials::new(leaf, &key, root.label()).map_err(|_| damaged())
+        let credentials =
+            Credentials::new(certificate, &key, root.label()).map_err(|_| damaged())?;
+        Ok(DeviceIdentity {
+            pem: Zeroizing::new(pem),
+            credentials,
+        })
     }
 
     /// Credentials that are valid at `now`.
@@ -161,7 +200,7 @@ impl IdentityStore {
     /// # Errors
     /// When it cannot be written.
     pub fn save_credentials(&self, key_pem: &str, certificate_pem: &str) -> Result<(), Failure> {
-        let both = zeroize::Zeroizing::new(format!("{key_pem}{certificate_pem}"));
+        let both = Zeroizing::new(format!("{key_pem}{certificate_pem}"));
         home::write_private(&self.home.device(), both.as_bytes())
     }
 

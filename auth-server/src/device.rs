@@ -71,6 +71,23 @@ pub struct RenewableDevice(pub Device);
 #[derive(Debug, Clone)]
 pub struct Administrator(pub Device);
 
+/// The [`Device`] that asks, if it shows a certificate that could be renewed. Never a reason to
+/// refuse: a route that takes it does for a device what it does not do for strangers.
+#[derive(Debug, Clone)]
+pub struct ShownDevice(pub Option<Device>);
+
+impl FromRequestParts<Shared> for ShownDevice {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        match device(parts, app).await {
+            Ok(device) => Ok(Self(Some(device))),
+            Err(Problem::Unavailable) => Err(Problem::Unavailable),
+            Err(_) => Ok(Self(None)),
+        }
+    }
+}
+
 impl FromRequestParts<Shared> for RenewableDevice {
     type Rejection = Problem;
 

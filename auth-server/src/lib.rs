@@ -5,18 +5,22 @@
 
 pub mod administration;
 pub mod audit;
+pub mod body;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod details;
 pub mod device;
 pub mod failure;
 pub mod harden;
 pub mod home;
 pub mod log;
+pub mod login;
 pub mod options;
 pub mod password;
 pub mod problem;
 pub mod publish;
+pub mod refusal;
 pub mod router;
 pub mod routes;
 pub mod server;

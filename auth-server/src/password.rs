@@ -1,5 +1,6 @@
 //! Passwords: the rules for new ones (NIST SP 800-63B-4, 3.1.1) and the work of checking them.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -22,7 +23,8 @@ const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 const LANES: u32 = 1;
 
-/// Passwords of 15 and more characters that lists of leaked ones hold, in lower case.
+/// Passwords of 15 and more characters that are guessed first: in lower case, one a line, sorted by
+/// their bytes.
 const COMMON: &str = include_str!("../data/common-passwords.txt");
 /// Rows of keyboards and the like, of which a walk is a part.
 const WALKS: [&str; 6] = [
@@ -62,6 +64,9 @@ pub enum WeakPassword {
     /// Little else than the alias or the organisation's name.
     #[error("it is too close to the alias or the organisation's name")]
     Names,
+    /// The one that it is to replace.
+    #[error("it is the old one")]
+    Same,
 }
 
 /// Why a password could not be checked or hashed.
@@ -98,7 +103,7 @@ pub fn check_new(password: &SecretString, names: &[&str]) -> Result<(), WeakPass
         return Err(WeakPassword::Control);
     }
     let lower = Zeroizing::new(normal.to_lowercase());
-    if COMMON.lines().any(|common| common == lower.as_str()) {
+    if is_common(&lower) {
         return Err(WeakPassword::Common);
     }
     if is_pattern(&lower) {
@@ -108,6 +113,28 @@ pub fn check_new(password: &SecretString, names: &[&str]) -> Result<(), WeakPass
         return Err(WeakPassword::Names);
     }
     Ok(())
+}
+
+/// Whether two passwords are the same once normalised.
+pub fn is_same(one: &SecretString, other: &SecretString) -> bool {
+    *normalise(one.expose_secret()) == *normalise(other.expose_secret())
+}
+
+/// Looks a password up in the list: halves it again and again, from line end to line end.
+fn is_common(lower: &str) -> bool {
+    let mut rest = COMMON;
+    while !rest.is_empty() {
+        let middle = rest.floor_char_boundary(rest.len() / 2);
+        let start = rest[..middle].rfind('\n').map_or(0, |end| end + 1);
+        let line = rest[start..].lines().next().unwrap_or_default();
+        let end = rest.len().min(start + line.len() + 1);
+        match lower.cmp(line) {
+            Ordering::Equal => return true,
+            Ordering::Less => rest = &rest[..start],
+            Ordering::Greater => rest = &rest[end..],
+        }
+    }
+    false
 }
 
 fn is_pattern(lower: &str) -> bool {
@@ -329,6 +356,24 @@ mod tests {
             assert_eq!(check(bad), Err(error), "{bad}");
         }
         assert_eq!(check(&"x".repeat(1025)), Err(WeakPassword::TooLong));
+    }
+
+    #[test]
+    fn every_common_password_is_found_and_none_beside_it() {
+        let mut sorted: Vec<&str> = COMMON.lines().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted, COMMON.lines().collect::<Vec<_>>());
+        for line in sorted {
+            assert!(line.chars().count() >= MIN_PASSWORD_CHARS, "{line}");
+            assert_eq!(line.to_lowercase(), line);
+            assert!(is_common(line), "{line}");
+            assert!(
+                !is_common(&format!("{line}~")) && !is_common(&line[1..]),
+                "{line}"
+            );
+        }
+        assert!(!is_common("") && !is_common("\n") && !is_common("\u{10ffff}"));
     }
 
     #[test]

@@ -17,13 +17,15 @@ use std::pin::Pin;
 use common::identity::Alias;
 use root_ca::Serial;
 
-pub use attempts::{AttemptStore, Attempts, FailedLogin};
+pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
 pub use audit_log::{AuditStore, Checkpoint};
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, StoreLedger,
 };
 pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
-pub use users::{Details, Password, PasswordHash, User, UserState, UserStore};
+pub use users::{
+    Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState, UserStore,
+};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,9 @@ pub enum StoreError {
     /// The person may not have a certificate, or the certificate was revoked while being made.
     #[error("no certificate may be issued to this person")]
     IssueBlocked,
+    /// The password that was checked is not the person's any more.
+    #[error("the password was changed meanwhile")]
+    PasswordReplaced,
     /// There is no store at that place.
     #[error("the store is missing")]
     Missing,

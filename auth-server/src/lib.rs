@@ -41,7 +41,7 @@ pub fn run() -> ExitCode {
     ui::remember_time_zone();
     let command = match options::from_command_line() {
         Ok(command) => command,
-        Err(code) => return code,
+        Err(code) => return with_output(Ok(code)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -54,7 +54,12 @@ pub fn run() -> ExitCode {
         outcome
     });
     log::flush();
-    match outcome {
+    with_output(outcome)
+}
+
+/// The exit code, when also the results have arrived.
+fn with_output(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    match outcome.and_then(|code| ui::output().map(|()| code)) {
         Ok(code) => code,
         Err(failure) => {
             ui::failure(&failure);

@@ -118,11 +118,24 @@ impl From<bool> for Format {
     }
 }
 
+/// Which people to add together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// A file, or `-` for standard input.
+    pub table: PathBuf,
+    /// Whether to check alone.
+    pub dry_run: bool,
+    /// How to print the one-time passwords.
+    pub format: Format,
+}
+
 /// What to do with people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserAction {
     /// Add one.
     Add(Alias, Role, PasswordChoice),
+    /// Add many.
+    Import(Import),
     /// List all.
     List(Format),
     /// Show one.
@@ -299,6 +312,15 @@ fn user(command: UserCommand) -> UserAction {
             role,
             password,
         } => UserAction::Add(alias, role, choice(password)),
+        UserCommand::Import {
+            table,
+            dry_run,
+            json,
+        } => UserAction::Import(Import {
+            table,
+            dry_run,
+            format: json.into(),
+        }),
         UserCommand::List { json } => UserAction::List(json.into()),
         UserCommand::Show { alias, json } => UserAction::Show(alias, json.into()),
         UserCommand::Passwd { alias, password } => UserAction::Passwd(alias, choice(password)),

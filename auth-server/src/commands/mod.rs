@@ -3,6 +3,7 @@
 pub mod cert;
 pub mod desk;
 pub mod dialogue;
+pub mod import;
 pub mod init;
 pub mod root;
 pub mod run;

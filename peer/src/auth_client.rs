@@ -1,5 +1,7 @@
 //! The auth server as a peer sees it: login, root certificate, revocation list.
 
+pub mod account;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +14,8 @@ use common::name::Escaped;
 use rustls::CertificateError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use serde::Serialize;
-use ureq::http::{Response, StatusCode, Uri, header};
+use serde::{Deserialize, Serialize};
+use ureq::http::{Request, Response, StatusCode, Uri, header};
 use ureq::tls::{
     Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider,
 };
@@ -43,6 +45,29 @@ struct Login<'a> {
     password: &'a str,
     csr: &'a str,
 }
+
+/// What the server answers to a right password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginAnswer {
+    /// The certificate for the request's key, PEM.
+    Certificate(String),
+    /// The password was given for once, and only serves to choose another one.
+    NewPasswordNeeded,
+}
+
+/// What goes wrong at the server, as far as a peer reads it (RFC 9457).
+#[derive(Debug, Deserialize)]
+struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    detail: String,
+}
+
+/// The type of the problem that a one-time password brings.
+const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
+
+/// Bytes of a problem document.
+const MAX_PROBLEM_BYTES: usize = 16 * 1024;
 
 /// Brings a server's address into the form `https://HOST:PORT`.
 ///
@@ -120,33 +145,57 @@ impl AuthClient {
         })
     }
 
-    /// Logs in: the certificate for the request's key, PEM.
+    /// Logs in.
     ///
     /// # Errors
     /// When the server refuses, is busy, cannot be reached, or answers nonsense.
-    pub fn login(&self, alias: &str, password: &str, csr: &str) -> Result<String, Failure> {
+    pub fn login(&self, alias: &str, password: &str, csr: &str) -> Result<LoginAnswer, Failure> {
         let login = Login {
             alias,
             password,
             csr,
         };
-        let body = serde_json::to_vec(&login)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-        let response = self
-            .agent
-            .post(format!("{}/verify", self.base))
-            .header(header::CONTENT_TYPE, "application/json")
-            .send(body.as_slice())
-            .map_err(|error| self.failed(&error))?;
+        let response = self.send_json("POST", "/verify", &login)?;
         match response.status() {
             StatusCode::OK => {
                 let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
-                String::from_utf8(bytes).map_err(|_| self.nonsense())
+                String::from_utf8(bytes)
+                    .map(LoginAnswer::Certificate)
+                    .map_err(|_| self.nonsense())
             }
             StatusCode::UNAUTHORIZED => Err(unauthorized()),
+            StatusCode::FORBIDDEN => match self.problem(response) {
+                Some(problem) if problem.kind == PASSWORD_MUST_CHANGE => {
+                    Ok(LoginAnswer::NewPasswordNeeded)
+                }
+                _ => Err(self.nonsense()),
+            },
             other => Err(self.refused(other, &response)),
         }
+    }
+
+    /// Sends a body that is wiped afterwards.
+    fn send_json(
+        &self,
+        method: &str,
+        path: &str,
+        value: &impl Serialize,
+    ) -> Result<Response<Body>, Failure> {
+        let body = serde_json::to_vec(value)
+            .map(Zeroizing::new)
+            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.as_slice())
+            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+        self.agent.run(request).map_err(|error| self.failed(&error))
+    }
+
+    fn problem(&self, response: Response<Body>) -> Option<Problem> {
+        let bytes = self.body(response, MAX_PROBLEM_BYTES).ok()?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Fetches the revocation list if it is newer than the one held: `None` when it is not.

@@ -10,9 +10,14 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use auth_server::audit::Record;
+use auth_server::store::sqlite::SqliteStore;
+use auth_server::store::{AuditStore, Store};
+use common::identity::Fingerprint;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version};
 use tempfile::TempDir;
 
@@ -93,6 +98,36 @@ impl Org {
 
     pub(crate) fn add(&self, alias: &str, password: &str) {
         succeeded(&self.with_input(&["user", "add", alias, "--password-file", "-"], password));
+    }
+
+    /// A person with a one-time password.
+    pub(crate) fn add_for_once(&self, alias: &str) -> String {
+        let added = self.command(&["user", "add", alias, "--one-time"]);
+        succeeded(&added);
+        String::from_utf8(added.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The audit log, an entry a line: action, object, outcome.
+    pub(crate) fn audit(&self) -> Vec<String> {
+        let entries = self.in_store(async |store| store.entries(0, 10_000).await.unwrap());
+        let line = |entry: Record| format!("{} {} {}", entry.action, entry.object, entry.outcome);
+        entries.into_iter().map(line).collect()
+    }
+
+    /// Works on the store itself, beside the server.
+    pub(crate) fn in_store<T>(&self, work: impl AsyncFnOnce(&SqliteStore) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let path = self.home().join("store.sqlite");
+            let root = Fingerprint::of(&self.root());
+            let store = SqliteStore::open(&path, &root).await.unwrap();
+            let result = work(&store).await;
+            store.close().await.unwrap();
+            result
+        })
     }
 
     pub(crate) fn start(&self) -> Server {
@@ -177,14 +212,25 @@ impl Server {
 
     /// Connects and finishes nothing yet: the handshake runs with the first byte.
     pub(crate) fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
+        self.connect_as(None)
+    }
+
+    /// The same, with a certificate to show.
+    pub(crate) fn connect_as(
+        &self,
+        device: Option<&Device>,
+    ) -> StreamOwned<ClientConnection, TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(auth_server::tls::provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match device {
+            None => config.with_no_client_auth(),
+            Some(device) => config.with_client_cert_resolver(Arc::new(device.unchecked())),
+        };
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
         let socket = TcpStream::connect(self.address).unwrap();
@@ -195,7 +241,11 @@ impl Server {
     }
 
     pub(crate) fn send(&self, request: &[u8]) -> Answer {
-        let mut stream = self.connect();
+        self.send_as(None, request)
+    }
+
+    pub(crate) fn send_as(&self, device: Option<&Device>, request: &[u8]) -> Answer {
+        let mut stream = self.connect_as(device);
         // The server may answer and close before it has read all.
         let _ = stream.write_all(request).and_then(|()| stream.flush());
         let mut bytes = Vec::new();
@@ -210,14 +260,35 @@ impl Server {
     }
 
     pub(crate) fn post(&self, kind: &str, body: &[u8]) -> Answer {
-        let mut request = format!(
-            "POST /verify HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-             content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
+        self.send(&with_body("POST /verify", kind, body))
+    }
+
+    /// Sends JSON; `what` is method and path.
+    pub(crate) fn json(
+        &self,
+        device: Option<&Device>,
+        what: &str,
+        body: &serde_json::Value,
+    ) -> Answer {
+        let body = body.to_string();
+        self.send_as(
+            device,
+            &with_body(what, "application/json", body.as_bytes()),
         )
-        .into_bytes();
-        request.extend_from_slice(body);
-        self.send(&request)
+    }
+
+    /// A device of that person, logged in.
+    pub(crate) fn device(&self, alias: &str, password: &str) -> Device {
+        let key = KeyPair::generate().unwrap();
+        let certificate = self
+            .login_with(alias, password, &request(&key))
+            .certificate();
+        Device { key, certificate }
+    }
+
+    pub(crate) fn change_password(&self, alias: &str, old: &str, new: &str) -> Answer {
+        let body = serde_json::json!({"alias": alias, "old": old, "new": new});
+        self.json(None, "POST /password", &body)
     }
 
     pub(crate) fn login(&self, alias: &str, password: &str) -> Answer {
@@ -246,6 +317,32 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A key with the certificate that the server gave for it.
+pub(crate) struct Device {
+    pub(crate) key: KeyPair,
+    pub(crate) certificate: CertificateDer<'static>,
+}
+
+impl Device {
+    /// Shown as they are, whether they belong together or not.
+    fn unchecked(&self) -> SingleCertAndKey {
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+        CertifiedKey::new(vec![self.certificate.clone()], key).into()
+    }
+}
+
+fn with_body(what: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    let mut request = format!(
+        "{what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    request
 }
 
 /// A certificate request in PEM, made by another implementation than the server's.
@@ -277,6 +374,13 @@ impl Answer {
             head,
             body: bytes[end + 4..].to_vec(),
         }
+    }
+
+    /// The status and the type of the problem document.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(document["status"], self.status);
+        (self.status, document["type"].as_str().unwrap().to_owned())
     }
 
     pub(crate) fn text(&self) -> String {

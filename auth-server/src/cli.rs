@@ -103,7 +103,6 @@ pub struct RunArgs {
     /// Never ask anything
     #[arg(
         long,
-        conflicts_with = "add_users",
         env = "ORGSHARE_AUTH_NO_PROMPT",
         value_parser = FalseyValueParser::new()
     )]

@@ -228,7 +228,10 @@ pub fn from_command_line() -> Result<Options, ExitCode> {
 }
 
 fn print_clap(error: &clap::Error) -> ExitCode {
+    // It quotes what was typed.
     let text = error.render().to_string();
+    let lines: Vec<String> = text.split('\n').map(ui::safe).collect();
+    let text = lines.join("\n");
     if error.use_stderr() {
         ui::message(text.trim_end());
     } else {
@@ -285,6 +288,12 @@ fn init(args: InitArgs) -> Result<Init, Failure> {
 }
 
 fn run(args: RunArgs) -> Result<Run, Failure> {
+    // Not clap's to say: to it, a switch that the environment sets to 0 is there.
+    if args.add_users && args.no_prompt {
+        return Err(Failure::usage(
+            "--add-users asks, and --no-prompt forbids it",
+        ));
+    }
     if args.add_users && !terminal::is_interactive() {
         return Err(Failure::usage("--add-users needs a terminal")
             .cure("add users with: auth-server user add ALIAS --password-file FILE"));

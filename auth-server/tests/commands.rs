@@ -205,7 +205,7 @@ fn switches_are_set_in_the_environment_by_words_and_numbers() {
             .env("ORGSHARE_AUTH_NO_PROMPT", value)
             .output()
             .unwrap();
-        let contradiction = said(&output).contains("cannot be used with");
+        let contradiction = said(&output).contains("--no-prompt forbids it");
         assert_eq!(contradiction, set, "{value:?}: {}", said(&output));
     }
 }

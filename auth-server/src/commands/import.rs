@@ -96,7 +96,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn parse(table: &[u8]) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
-    let mut reader = ReaderBuilder::new().flexible(true).from_reader(table);
+    // The reader counts a line's feed too late when a carriage return stands before it.
+    let before_feed = |at: usize| table[at] == b'\r' && table.get(at + 1) == Some(&b'\n');
+    let table: Vec<u8> = (0..table.len())
+        .filter(|at| !before_feed(*at))
+        .map(|at| table[at])
+        .collect();
+    let mut reader = ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(table.as_slice());
     let header = reader.headers().is_ok_and(|header| header == &HEADER[..]);
     if !header {
         let wrong = format!("the first line is not {}", HEADER.join(","));

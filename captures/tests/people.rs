@@ -3,10 +3,9 @@
 use captures::bare_peer::Person;
 use captures::device::Device;
 use captures::error::Result;
-use captures::finished::Finished;
 use captures::foreign::{Flaw, Forger, leaf_of};
 use captures::organisation::{Organisation, PASSWORD, write_secret};
-use captures::process::{self, PATIENCE};
+use captures::process::{self, Finished, PATIENCE};
 use captures::rogue::Credentials;
 use captures::terminal::Terminal;
 use x509_cert::der::pem::{LineEnding, encode_string};

@@ -251,7 +251,8 @@ impl AuthClient {
         };
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
-                Failure::new(Exit::LoginRefused, "too many failed logins").hint(later)
+                let hint = format!("{later}, or ask your administrator");
+                Failure::new(Exit::LoginRefused, "too many failed logins").hint(hint)
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 Failure::new(Exit::Temporary, "the auth server is busy").hint(later)

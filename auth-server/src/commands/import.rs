@@ -105,7 +105,7 @@ fn parse(table: &[u8]) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
     let mut reader = ReaderBuilder::new()
         .flexible(true)
         .from_reader(table.as_slice());
-    let header = reader.headers().is_ok_and(|header| header == &HEADER[..]);
+    let header = reader.headers().is_ok_and(|header| *header == HEADER[..]);
     if !header {
         let wrong = format!("the first line is not {}", HEADER.join(","));
         return Err(Failure::other(wrong));

@@ -1,5 +1,7 @@
 //! Passwords and profiles from a person's own device.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use captures::bare_peer::Person;
 use captures::device::Device;
 use captures::error::Result;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use common::identity::{Alias, Role};
 use root_ca::{Host, RevocationReason, Serial};
@@ -99,11 +100,15 @@ pub struct RunArgs {
     pub listen: Option<String>,
 
     /// Ask for new users first
-    #[arg(long, env = "ORGSHARE_AUTH_ADD_USERS")]
+    #[arg(long, env = "ORGSHARE_AUTH_ADD_USERS", value_parser = FalseyValueParser::new())]
     pub add_users: bool,
 
     /// Never ask anything
-    #[arg(long, conflicts_with = "add_users", env = "ORGSHARE_AUTH_NO_PROMPT")]
+    #[arg(
+        long,
+        env = "ORGSHARE_AUTH_NO_PROMPT",
+        value_parser = FalseyValueParser::new()
+    )]
     pub no_prompt: bool,
 
     /// Form of the log on standard error
@@ -151,6 +156,21 @@ pub enum UserCommand {
         /// The password
         #[command(flatten)]
         password: PasswordArgs,
+    },
+    /// Add many users from a table; all or nobody
+    ///
+    /// The table is CSV with the header alias,role,name,email; name and email may be empty. Each
+    /// user gets a one-time password, printed as CSV with the header alias,password.
+    Import {
+        /// The table, or - for standard input
+        #[arg(value_name = "FILE")]
+        table: PathBuf,
+        /// Check the table and add nobody
+        #[arg(long)]
+        dry_run: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
     },
     /// List users: alias, role, state, when they were added and last logged in
     List {

@@ -86,6 +86,26 @@ pub struct RenewableDevice(pub Device);
 #[derive(Debug, Clone)]
 pub struct Administrator(pub Device);
 
+/// The [`Device`] that asks, if it shows a certificate that could be renewed. Never a reason to
+/// refuse: a route that takes it does for a device what it does not do for strangers.
+#[derive(Debug, Clone)]
+pub struct ShownDevice(pub Option<Device>);
+
+impl FromRequestParts<Shared> for ShownDevice {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        match device(parts, app).await {
+            Ok((device, standing)) => {
+                let counts = standing.renewable && !device.ended_before(app.renewal_grace);
+                Ok(Self(counts.then_some(device)))
+            }
+            Err(Problem::Unavailable) => Err(Problem::Unavailable),
+            Err(_) => Ok(Self(None)),
+        }
+    }
+}
+
 impl FromRequestParts<Shared> for RenewableDevice {
     type Rejection = Problem;
 
@@ -96,7 +116,7 @@ impl FromRequestParts<Shared> for RenewableDevice {
         } else if !standing.renewable {
             Some(Problem::CertificateRefused)
         } else if standing.password_pending {
-            Some(Problem::PasswordPending)
+            Some(Problem::PasswordMustChange)
         } else {
             None
         };

@@ -118,6 +118,7 @@ impl From<StoreError> for Failure {
                     "restore store.sqlite from a backup; it is never replaced by an empty one",
                 );
             }
+            StoreError::PasswordReplaced => "try again",
             StoreError::IssueBlocked => "enable the user first",
             StoreError::KeyInUse => "make a fresh key",
             StoreError::TooManyRenewals { .. } => "look at the device's log, and try again later",

@@ -9,12 +9,14 @@ pub mod body;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod details;
 pub mod device;
 pub mod failure;
 pub mod harden;
 pub mod home;
 pub mod issuing;
 pub mod log;
+pub mod login;
 pub mod options;
 pub mod password;
 pub mod problem;
@@ -40,7 +42,7 @@ pub fn run() -> ExitCode {
     ui::remember_time_zone();
     let command = match options::from_command_line() {
         Ok(command) => command,
-        Err(code) => return code,
+        Err(code) => return with_output(Ok(code)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -53,7 +55,12 @@ pub fn run() -> ExitCode {
         outcome
     });
     log::flush();
-    match outcome {
+    with_output(outcome)
+}
+
+/// The exit code, when also the results have arrived.
+fn with_output(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    match outcome.and_then(|code| ui::output().map(|()| code)) {
         Ok(code) => code,
         Err(failure) => {
             ui::failure(&failure);

@@ -119,11 +119,24 @@ impl From<bool> for Format {
     }
 }
 
+/// Which people to add together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// A file, or `-` for standard input.
+    pub table: PathBuf,
+    /// Whether to check alone.
+    pub dry_run: bool,
+    /// How to print the one-time passwords.
+    pub format: Format,
+}
+
 /// What to do with people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserAction {
     /// Add one.
     Add(Alias, Role, PasswordChoice),
+    /// Add many.
+    Import(Import),
     /// List all.
     List(Format),
     /// Show one.
@@ -251,7 +264,10 @@ pub fn from_command_line() -> Result<Options, ExitCode> {
 }
 
 fn print_clap(error: &clap::Error) -> ExitCode {
+    // It quotes what was typed.
     let text = error.render().to_string();
+    let lines: Vec<String> = text.split('\n').map(ui::safe).collect();
+    let text = lines.join("\n");
     if error.use_stderr() {
         ui::message(text.trim_end());
     } else {
@@ -318,6 +334,12 @@ fn init(args: InitArgs) -> Result<Init, Failure> {
 }
 
 fn run(args: RunArgs) -> Result<Run, Failure> {
+    // Not clap's to say: to it, a switch that the environment sets to 0 is there.
+    if args.add_users && args.no_prompt {
+        return Err(Failure::usage(
+            "--add-users asks, and --no-prompt forbids it",
+        ));
+    }
     if args.add_users && !terminal::is_interactive() {
         return Err(Failure::usage("--add-users needs a terminal")
             .cure("add users with: auth-server user add ALIAS --password-file FILE"));
@@ -345,6 +367,15 @@ fn user(command: UserCommand) -> UserAction {
             role,
             password,
         } => UserAction::Add(alias, role, choice(password)),
+        UserCommand::Import {
+            table,
+            dry_run,
+            json,
+        } => UserAction::Import(Import {
+            table,
+            dry_run,
+            format: json.into(),
+        }),
         UserCommand::List { json } => UserAction::List(json.into()),
         UserCommand::Show { alias, json } => UserAction::Show(alias, json.into()),
         UserCommand::Passwd { alias, password } => UserAction::Passwd(alias, choice(password)),

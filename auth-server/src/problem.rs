@@ -5,6 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
+use crate::details::DetailsError;
+use crate::password::WeakPassword;
+
 /// What a client is told. The log has the cause, under the request's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
@@ -16,6 +19,12 @@ pub enum Problem {
     Request(root_ca::RequestError),
     /// Alias unknown, password wrong, account disabled: one answer.
     Unauthorized,
+    /// The password was right, was given for once, and only serves to choose another one.
+    PasswordMustChange,
+    /// The new password is not accepted; told only to who knew the old one.
+    WeakPassword(WeakPassword),
+    /// What a member tells of himself is not accepted.
+    Details(DetailsError),
     /// A member's certificate is needed, and none was shown.
     CertificateNeeded,
     /// The certificate has ended.
@@ -24,8 +33,6 @@ pub enum Problem {
     CertificateRefused,
     /// The key of the request has been certified before.
     KeyInUse,
-    /// A one-time password waits to be replaced.
-    PasswordPending,
     /// Too many renewals; wait.
     TooManyRenewals(Duration),
     /// The member's role does not allow it.
@@ -59,9 +66,10 @@ impl Problem {
             Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::CertificateRefused | Self::PasswordPending | Self::NotAllowed => {
+            Self::CertificateRefused | Self::NotAllowed | Self::PasswordMustChange => {
                 StatusCode::FORBIDDEN
             }
+            Self::WeakPassword(_) | Self::Details(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -72,17 +80,29 @@ impl Problem {
         }
     }
 
+    /// What programs tell the problem by, where the status alone does not say it (RFC 9457, 3.1.1).
+    fn kind(self) -> &'static str {
+        match self {
+            Self::PasswordMustChange => "urn:orgshare:problem:password-must-change",
+            Self::WeakPassword(_) => "urn:orgshare:problem:weak-password",
+            Self::Details(_) => "urn:orgshare:problem:details",
+            _ => "about:blank",
+        }
+    }
+
     fn detail(self) -> String {
         let fixed = match self {
-            Self::Malformed => "the body must be a JSON object with the texts that belong here",
+            Self::Malformed => "the body is not the JSON object that is expected here",
             Self::Host => "the request must have one Host header",
             Self::Request(error) => return error.to_string(),
             Self::Unauthorized => "alias or password is wrong",
+            Self::PasswordMustChange => "this password was given for once; choose another one",
+            Self::WeakPassword(weak) => return weak.to_string(),
+            Self::Details(error) => return error.to_string(),
             Self::CertificateNeeded => "this needs a member's certificate (mutual TLS)",
             Self::CertificateExpired => "the certificate has ended; renew it or log in again",
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
             Self::KeyInUse => "the request's key has been certified before; make a fresh one",
-            Self::PasswordPending => "a one-time password waits; log in and choose a password",
             Self::TooManyRenewals(_) => "too many renewals of one device; try again later",
             Self::NotAllowed => "this is for administrators",
             Self::NotFound => "there is nothing here",
@@ -108,7 +128,7 @@ impl Problem {
     pub fn response(self) -> Response<Body> {
         let status = self.status();
         let document = serde_json::json!({
-            "type": "about:blank",
+            "type": self.kind(),
             "title": status.canonical_reason().unwrap_or_default(),
             "status": status.as_u16(),
             "detail": self.detail(),

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::Response;
 use axum::response::IntoResponse;
 
+use crate::password::PasswordError;
 use crate::problem::Problem;
 use crate::state::RequestId;
 use crate::store::StoreError;
@@ -26,6 +27,12 @@ impl From<Problem> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<PasswordError> for Refusal {
+    fn from(error: PasswordError) -> Self {
         Self::internal(error)
     }
 }

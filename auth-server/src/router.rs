@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::problem::Problem;
-use crate::routes::{healthz, renew, root_crl, root_crt, verify};
+use crate::routes::{healthz, me, password, renew, root_crl, root_crt, verify};
 use crate::state::{Remote, RequestId, Shared};
 use crate::ui::ACCESS;
 
@@ -31,6 +31,8 @@ pub fn router(app: Shared) -> Router {
     Router::new()
         .route("/verify", route(post(verify::verify)))
         .route("/renew", route(post(renew::renew)))
+        .route("/password", route(post(password::password)))
+        .route("/me", route(get(me::show).put(me::change)))
         .route("/root.crt", route(get(root_crt::root_crt)))
         .route("/root.crl", route(get(root_crl::root_crl)))
         .route("/healthz", route(get(healthz::healthz)))

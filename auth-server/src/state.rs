@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::identity::{Alias, Role};
 use root_ca::{Authority, Profile};
 
 use crate::password::PasswordChecker;
@@ -47,26 +46,3 @@ impl Remote {
 /// A request's name in the log and in the `x-request-id` header.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
-
-/// Somebody whose password was checked a moment ago. Made only by `routes::verify`.
-#[derive(Debug, Clone)]
-pub struct LoggedInUser {
-    alias: Alias,
-    role: Role,
-}
-
-impl LoggedInUser {
-    pub(crate) fn new(alias: Alias, role: Role) -> Self {
-        Self { alias, role }
-    }
-
-    /// The person.
-    pub fn alias(&self) -> &Alias {
-        &self.alias
-    }
-
-    /// What the store says the person may do.
-    pub fn role(&self) -> &Role {
-        &self.role
-    }
-}

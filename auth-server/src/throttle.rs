@@ -1,6 +1,9 @@
 //! Slowing down guessers: a delay that doubles with every failure of an alias from one source, and
-//! of a source as a whole. Never a lock: whoever logged in from a source within 30 days is held up
-//! there by failures of his own alias alone, not by a stranger's or a colleague's.
+//! of a source as a whole; and after 100 failures of strangers at one alias, no more strangers.
+//!
+//! Nobody is locked out where he is at home: whoever logged in from a source within 30 days, or
+//! comes with a device that has a certificate of his, is held up there by failures of his own alias
+//! alone, not by a stranger's or a colleague's. An alias that nobody has is counted like any other.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -9,22 +12,35 @@ use common::identity::Alias;
 use time::OffsetDateTime;
 
 use crate::audit::Actor;
-use crate::store::{Attempts, FailedLogin, Store, StoreError};
+use crate::store::{
+    Attempts, Counted, FailedLogin, PasswordChange, Store, StoreError, SuccessfulLogin,
+};
 
 /// Failures in a row that cost nothing, and the longest delay, for one alias from one source.
 const PAIR: Rule = Rule {
     free: 5,
     first_delay_secs: 4,
     max_delay_secs: 15 * 60,
+    passes: true,
+    forget_after: time::Duration::hours(24),
 };
 /// The same for one source: an office may stand behind it.
 const SOURCE: Rule = Rule {
     free: 30,
     first_delay_secs: 1,
     max_delay_secs: 60,
+    passes: true,
+    forget_after: time::Duration::hours(24),
 };
-/// Failures are forgotten after a day without another one.
-const FORGET_AFTER: time::Duration = time::Duration::hours(24);
+/// All strangers together at one alias: "no more than 100" (NIST SP 800-63B-4, 3.2.2). Waiting does
+/// not help; the year bounds what is remembered of aliases that nobody has.
+const STRANGERS: Rule = Rule {
+    free: 100,
+    first_delay_secs: 15 * 60,
+    max_delay_secs: 15 * 60,
+    passes: false,
+    forget_after: time::Duration::days(365),
+};
 /// How long an alias that logged in from a source is not held up by others there.
 const KNOWN_FOR: time::Duration = time::Duration::days(30);
 
@@ -32,6 +48,10 @@ struct Rule {
     free: u32,
     first_delay_secs: u64,
     max_delay_secs: u64,
+    /// Whether the delay runs from the last failure, or stands until the count is cleared.
+    passes: bool,
+    /// Failures are forgotten after so long without another one.
+    forget_after: time::Duration,
 }
 
 impl Rule {
@@ -77,6 +97,8 @@ pub struct Attempt {
     source: Source,
     /// The alias that is tried, if it can be anybody's.
     alias: Option<Alias>,
+    /// Whether a device of that alias asks.
+    by_device: bool,
 }
 
 impl Attempt {
@@ -85,12 +107,22 @@ impl Attempt {
         Self {
             source,
             alias: alias.cloned(),
+            by_device: false,
         }
     }
 
-    fn pair(&self) -> Option<String> {
-        let alias = self.alias.as_ref()?;
-        Some(format!("alias {alias} source {}", self.source))
+    /// The same, by a device that showed a certificate of `member`: it helps at that alias alone.
+    #[must_use]
+    pub fn by_device_of(self, member: &Alias) -> Self {
+        Self {
+            by_device: self.alias.as_ref() == Some(member),
+            ..self
+        }
+    }
+
+    /// Who it turned out to be, for the audit log.
+    pub fn member(&self, alias: &Alias) -> Actor {
+        Actor::member(alias, self.source)
     }
 
     /// How long this attempt must still wait, if at all.
@@ -102,7 +134,8 @@ impl Attempt {
         store: &dyn Store,
         now: OffsetDateTime,
     ) -> Result<Option<Duration>, StoreError> {
-        let (subjects, rules) = self.what_counts(store, now).await?;
+        let counted = self.what_counts(store, now).await?;
+        let (subjects, rules): (Vec<String>, Vec<&Rule>) = counted.into_iter().unzip();
         let found = store.attempts(&subjects).await?;
         let waits = found
             .iter()
@@ -111,7 +144,7 @@ impl Attempt {
         Ok(waits.max())
     }
 
-    /// Counts a failure; `outcome` is what the audit log says of it.
+    /// Counts a failure; `outcome` is what the logs say of it.
     ///
     /// # Errors
     /// When the store fails.
@@ -121,58 +154,117 @@ impl Attempt {
         outcome: &str,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let (subjects, _) = self.what_counts(store, now).await?;
+        let counted = self.what_counts(store, now).await?;
+        let counts_for = counted.into_iter().map(|(subject, rule)| Counted {
+            subject,
+            forget_before: now - rule.forget_after,
+        });
         let failed = FailedLogin {
             alias: self.alias.as_ref(),
-            subjects: &subjects,
-            forget_before: now - FORGET_AFTER,
+            counts_for: &counts_for.collect::<Vec<_>>(),
             outcome,
         };
+        let alias = self.alias.as_ref().map_or("-", Alias::as_str);
+        tracing::info!(alias, source = %self.source, outcome, "refused a login");
         let by = Actor::stranger(self.source);
         store.record_failure(&failed, &by, now).await
     }
 
-    /// A success clears the count of its alias from this source, and nobody else's: who has a
-    /// password of his own must not guess the better for it.
+    /// A success clears the failures of its alias from this source, and nobody else's: who has a
+    /// password of his own must not guess the better for it, and what strangers did elsewhere stays.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn succeeded(
         &self,
         store: &dyn Store,
+        alias: &Alias,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        match (&self.alias, self.pair()) {
-            (Some(alias), Some(pair)) => {
-                let by = Actor::member(alias, self.source);
-                store.record_success(alias, &pair, &by, now).await
-            }
-            _ => Ok(()),
-        }
+        let success = self.success(store, alias, now).await?;
+        store
+            .record_success(&success, &self.member(alias), now)
+            .await
     }
 
-    /// The subjects that this attempt counts for, and their rules. Who has logged in from this
-    /// source lately answers for himself alone.
+    /// Replaces the password that was right, which is a success too.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn changed_password(
+        &self,
+        store: &dyn Store,
+        change: &PasswordChange<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let success = self.success(store, change.alias, now).await?;
+        let by = self.member(change.alias);
+        store.change_password(change, &success, &by, now).await
+    }
+
+    async fn success<'a>(
+        &self,
+        store: &dyn Store,
+        alias: &'a Alias,
+        now: OffsetDateTime,
+    ) -> Result<SuccessfulLogin<'a>, StoreError> {
+        let here = self.place(alias);
+        let was_stranger = !self.is_at_home(store, now).await?;
+        Ok(SuccessfulLogin {
+            alias,
+            clears: self.subject(alias),
+            takes_from: was_stranger.then(|| strangers(alias)),
+            remembers: here,
+        })
+    }
+
+    /// What this attempt counts for. Who is at home here answers for himself alone.
     async fn what_counts(
         &self,
         store: &dyn Store,
         now: OffsetDateTime,
-    ) -> Result<(Vec<String>, Vec<&'static Rule>), StoreError> {
+    ) -> Result<Vec<(String, &'static Rule)>, StoreError> {
         let mut counts = Vec::new();
-        if !self.is_known(store, now).await? {
+        if !self.is_at_home(store, now).await? {
             counts.push((format!("source {}", self.source), &SOURCE));
+            counts.extend(
+                self.alias
+                    .as_ref()
+                    .map(|alias| (strangers(alias), &STRANGERS)),
+            );
         }
-        counts.extend(self.pair().map(|pair| (pair, &PAIR)));
-        Ok(counts.into_iter().unzip())
+        let pair = self.alias.as_ref().map(|alias| self.subject(alias));
+        counts.extend(pair.map(|pair| (pair, &PAIR)));
+        Ok(counts)
     }
 
-    async fn is_known(&self, store: &dyn Store, now: OffsetDateTime) -> Result<bool, StoreError> {
-        let last = match self.pair() {
-            Some(pair) => store.last_success(&pair).await?,
-            None => None,
+    /// What failures of an alias count for here; those of its devices count together.
+    fn subject(&self, alias: &Alias) -> String {
+        if self.by_device {
+            format!("alias {alias} device")
+        } else {
+            self.place(alias)
+        }
+    }
+
+    fn place(&self, alias: &Alias) -> String {
+        format!("alias {alias} source {}", self.source)
+    }
+
+    async fn is_at_home(&self, store: &dyn Store, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let Some(alias) = &self.alias else {
+            return Ok(false);
         };
+        if self.by_device {
+            return Ok(true);
+        }
+        let last = store.last_success(&self.place(alias)).await?;
         Ok(last.is_some_and(|last| now - last <= KNOWN_FOR))
     }
+}
+
+fn strangers(alias: &Alias) -> String {
+    format!("strangers {alias}")
 }
 
 /// Forgets what is too old to count.
@@ -180,18 +272,25 @@ impl Attempt {
 /// # Errors
 /// When the store fails.
 pub async fn prune(store: &dyn Store, now: OffsetDateTime) -> Result<(), StoreError> {
-    store.prune_attempts(now - FORGET_AFTER).await?;
+    for (kind, rule) in [
+        ("alias", &PAIR),
+        ("source", &SOURCE),
+        ("strangers", &STRANGERS),
+    ] {
+        store.prune_attempts(kind, now - rule.forget_after).await?;
+    }
     store.prune_successes(now - KNOWN_FOR).await
 }
 
 fn wait(rule: &Rule, attempts: Attempts, now: OffsetDateTime) -> Option<Duration> {
     let since = now.unix_timestamp() - attempts.last_at.unix_timestamp();
-    if since > FORGET_AFTER.whole_seconds() {
+    if since > rule.forget_after.whole_seconds() {
         return None;
     }
     // A clock set back must not lengthen the delay.
     let since = u64::try_from(since).unwrap_or(0);
-    let rest = rule.delay_secs(attempts.failures).saturating_sub(since);
+    let over = if rule.passes { since } else { 0 };
+    let rest = rule.delay_secs(attempts.failures).saturating_sub(over);
     (rest > 0).then_some(Duration::from_secs(rest))
 }
 
@@ -222,6 +321,20 @@ mod tests {
         assert_eq!(after(7), Some(Duration::from_secs(1)));
         assert_eq!(after(8), None);
         assert_eq!(after(-3600), Some(Duration::from_secs(8)));
+    }
+
+    #[test]
+    fn a_hundred_failures_of_strangers_are_not_waited_out() {
+        let last_at = OffsetDateTime::UNIX_EPOCH + time::Duration::days(1);
+        let after = |failures, days| {
+            let attempts = Attempts { failures, last_at };
+            wait(&STRANGERS, attempts, last_at + time::Duration::days(days))
+        };
+        assert_eq!(after(99, 0), None);
+        for days in [0, 1, 365] {
+            assert_eq!(after(100, days), Some(Duration::from_secs(900)));
+        }
+        assert_eq!(after(100, 366), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 )]
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::sync::OnceLock;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -53,12 +53,28 @@ pub fn safe(text: &str) -> String {
 
 /// Characters that reorder or hide text (Unicode, 9: bidirectional and zero-width controls).
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// A result, on standard output. A reader that has gone away is no error.
+/// Why standard output did not take everything, if it did not.
+static LOST_OUTPUT: OnceLock<ErrorKind> = OnceLock::new();
+
+/// A result, on standard output.
 pub fn data(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    raw(&format!("{line}\n"));
+}
+
+/// What became of the results: a program that lost some of them must not end as if all were well. A
+/// reader that has gone away wants no more; that is its choice.
+///
+/// # Errors
+/// When some could not be written, such as on a full disk.
+pub fn output() -> Result<(), Failure> {
+    match LOST_OUTPUT.get() {
+        None => Ok(()),
+        Some(kind) => Err(Failure::local_file(format!("standard output: {kind}"))),
+    }
 }
 
 /// A result as one line of JSON.
@@ -73,7 +89,13 @@ pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
 
 /// A result that brings its own line ends.
 pub fn raw(text: &str) {
-    let _ = write!(std::io::stdout(), "{text}");
+    let mut stdout = std::io::stdout();
+    let written = write!(stdout, "{text}").and_then(|()| stdout.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = LOST_OUTPUT.set(error.kind());
+    }
 }
 
 /// A result that is not text.

@@ -156,3 +156,93 @@ fn without_a_passphrase_file_or_a_terminal_the_server_does_not_start() {
         failed(&output, 2, "give --passphrase-file");
     }
 }
+
+#[test]
+fn roles_of_ones_own_are_given_and_changed() {
+    let org = Org::new();
+    for role in ["admin", "member", "reader", "night-shift"] {
+        let alias = format!("a-{role}");
+        succeeded(&org.command(&["user", "add", &alias, "--one-time", "--role", role]));
+        let shown = org.command(&["user", "show", &alias, "--json"]);
+        assert!(said(&shown).contains(&format!(r#""role":"{role}""#)));
+    }
+    for role in ["auditor", "reader", "admin"] {
+        let changed = org.command(&["user", "role", "a-member", role]);
+        assert!(said(&changed).contains(&format!("a-member is {role} now")));
+    }
+    for role in ["", "Admin", "night shift", "-x", &"r".repeat(33)] {
+        let args = ["user", "role", "a-member", "--", role];
+        assert_eq!(org.command(&args).status.code(), Some(2), "{role:?}");
+    }
+}
+
+#[test]
+fn an_organisation_without_a_name_is_refused_before_its_passphrase_is_looked_at() {
+    let org = Org::new();
+    std::fs::remove_dir_all(org.home()).unwrap();
+    std::fs::remove_file(org.passphrase_file()).unwrap();
+    for name in ["", "   ", "\u{7}", "42"] {
+        let refused = org.command(&["init", "--org", name]);
+        failed(&refused, 2, "choose another name with --org");
+    }
+    assert!(!org.home().exists());
+}
+
+#[test]
+fn switches_are_set_in_the_environment_by_words_and_numbers() {
+    let org = Org::new();
+    for (value, set) in [
+        ("1", true),
+        ("true", true),
+        ("yes", true),
+        ("0", false),
+        ("false", false),
+        ("", false),
+    ] {
+        // With --add-users it contradicts; without, only the terminal is missing.
+        let output = org
+            .program(&["run", "--listen", "127.0.0.1:0", "--add-users"])
+            .env("ORGSHARE_AUTH_NO_PROMPT", value)
+            .output()
+            .unwrap();
+        let contradiction = said(&output).contains("--no-prompt forbids it");
+        assert_eq!(contradiction, set, "{value:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn results_that_cannot_be_written_are_an_error_and_a_reader_that_is_gone_is_none() {
+    use std::fs::OpenOptions;
+    use std::process::Stdio;
+    let org = Org::with_user("alice");
+    for args in [
+        &["user", "list"][..],
+        &["user", "list", "--json"],
+        &["user", "show", "alice"],
+        &["root", "export"],
+        &["cert", "list"],
+        &["--help"],
+    ] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let child = org
+            .program(args)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = child.unwrap().wait_with_output().unwrap();
+        failed(&output, 10, "standard output: no storage space");
+        let (reader, gone) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = org
+            .program(args)
+            .stdout(gone)
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = child.unwrap().wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), said(&output)),
+            (Some(0), String::new()),
+            "{args:?}"
+        );
+    }
+}

@@ -51,7 +51,7 @@ fn a_renewal_gets_the_same_person_a_certificate_for_a_fresh_key() {
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["renews"], old.serial());
     let told = format!("{} of alice after {}", new.serial(), old.serial());
-    let audit = org.audit();
+    let audit = org.audit_records();
     let entry = audit.iter().find(|entry| entry.object == told).unwrap();
     assert_eq!(
         (

@@ -5,8 +5,8 @@
 use auth_server::audit::{Actor, GENESIS, Hash};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
-    CertificateFilter, Details, FailedLogin, Issuance, MAX_RENEWALS, Password, PasswordHash,
-    RENEWAL_WINDOW, Store, StoreError, UserState,
+    CertificateFilter, Counted, Details, FailedLogin, Issuance, MAX_RENEWALS, NewUser, Password,
+    PasswordChange, PasswordHash, RENEWAL_WINDOW, Store, StoreError, SuccessfulLogin, UserState,
 };
 use common::identity::{Alias, Fingerprint, Role};
 use root_ca::{LedgerEntry, RevocationReason, Serial};
@@ -59,16 +59,28 @@ async fn fail(
     forget_before: OffsetDateTime,
     now: OffsetDateTime,
 ) {
+    let counted = |subject: &String| Counted {
+        subject: subject.clone(),
+        forget_before,
+    };
     let failed = FailedLogin {
         alias: None,
-        subjects,
-        forget_before,
+        counts_for: &subjects.iter().map(counted).collect::<Vec<_>>(),
         outcome: "wrong password",
     };
     store
         .record_failure(&failed, &console(), now)
         .await
         .unwrap();
+}
+
+fn success<'a>(alias: &'a Alias, subject: &str) -> SuccessfulLogin<'a> {
+    SuccessfulLogin {
+        alias,
+        clears: subject.into(),
+        takes_from: None,
+        remembers: subject.into(),
+    }
 }
 
 fn entry(name: Option<&str>) -> LedgerEntry {
@@ -208,7 +220,7 @@ async fn crl_numbers_only_rise(store: &dyn Store) {
 }
 
 async fn failures_are_counted_until_cleared_or_old(store: &dyn Store) {
-    let subjects = ["a".to_owned(), "b".to_owned()];
+    let subjects = ["k a".to_owned(), "k b".to_owned()];
     let forget = noon() - Duration::days(1);
     fail(store, &subjects, forget, noon()).await;
     fail(store, &subjects[..1], forget, noon()).await;
@@ -222,38 +234,40 @@ async fn failures_are_counted_until_cleared_or_old(store: &dyn Store) {
     let later = noon() + Duration::days(3);
     fail(store, &subjects[..1], later - Duration::days(1), later).await;
     assert_eq!(counts(store.attempts(&subjects).await.unwrap()), [1, 1]);
-    store.prune_attempts(later).await.unwrap();
+    store.prune_attempts("other", later).await.unwrap();
+    assert_eq!(counts(store.attempts(&subjects).await.unwrap()), [1, 1]);
+    store.prune_attempts("k", later).await.unwrap();
     assert_eq!(counts(store.attempts(&subjects).await.unwrap()), [1, 0]);
     store
-        .record_success(&alias("a"), "a", &console(), later)
+        .record_success(&success(&alias("a"), "k a"), &console(), later)
         .await
         .unwrap();
     assert_eq!(counts(store.attempts(&subjects).await.unwrap()), [0, 0]);
 }
 
 async fn a_success_is_remembered_and_clears_its_own_failures_alone(store: &dyn Store) {
-    let subjects = ["a".to_owned(), "b".to_owned()];
+    let subjects = ["k a".to_owned(), "k b".to_owned()];
     let forget = noon() - Duration::days(1);
     fail(store, &subjects, forget, noon()).await;
-    assert_eq!(store.last_success("a").await.unwrap(), None);
+    assert_eq!(store.last_success("k a").await.unwrap(), None);
     store
-        .record_success(&alias("a"), "a", &console(), noon())
+        .record_success(&success(&alias("a"), "k a"), &console(), noon())
         .await
         .unwrap();
     let later = noon() + Duration::hours(1);
     store
-        .record_success(&alias("a"), "a", &console(), later)
+        .record_success(&success(&alias("a"), "k a"), &console(), later)
         .await
         .unwrap();
-    assert_eq!(store.last_success("a").await.unwrap(), Some(later));
-    assert_eq!(store.last_success("b").await.unwrap(), None);
+    assert_eq!(store.last_success("k a").await.unwrap(), Some(later));
+    assert_eq!(store.last_success("k b").await.unwrap(), None);
     let found = store.attempts(&subjects).await.unwrap();
     assert!(found[0].is_none() && found[1].is_some());
     store.prune_successes(later).await.unwrap();
-    assert_eq!(store.last_success("a").await.unwrap(), Some(later));
+    assert_eq!(store.last_success("k a").await.unwrap(), Some(later));
     let end = later + Duration::seconds(1);
     store.prune_successes(end).await.unwrap();
-    assert_eq!(store.last_success("a").await.unwrap(), None);
+    assert_eq!(store.last_success("k a").await.unwrap(), None);
 }
 
 async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
@@ -275,7 +289,10 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
     let reason = RevocationReason::KeyCompromise;
     store.revoke_user(&name, reason, &by, noon()).await.unwrap();
     store.enable(&name, &by, noon()).await.unwrap();
-    store.record_success(&name, "a", &by, noon()).await.unwrap();
+    store
+        .record_success(&success(&name, "k a"), &by, noon())
+        .await
+        .unwrap();
     fail(store, &[], noon(), noon()).await;
     store.remove(&name, &by, noon()).await.unwrap();
     // What fails leaves no trace.
@@ -597,6 +614,113 @@ async fn a_hash_is_replaced_only_while_the_password_is_the_same(store: &dyn Stor
     assert_eq!(user.password, chosen);
 }
 
+async fn a_success_takes_its_own_failures_out_of_a_common_count(store: &dyn Store) {
+    let subjects = ["pair a".to_owned(), "all a".to_owned()];
+    let forget = noon() - Duration::days(1);
+    for _ in 0..3 {
+        fail(store, &subjects, forget, noon()).await;
+    }
+    for _ in 0..4 {
+        fail(store, &subjects[1..], forget, noon()).await;
+    }
+    let name = alias("a");
+    let login = SuccessfulLogin {
+        takes_from: Some("all a".into()),
+        ..success(&name, "pair a")
+    };
+    for _ in 0..2 {
+        store
+            .record_success(&login, &console(), noon())
+            .await
+            .unwrap();
+        let found = store.attempts(&subjects).await.unwrap();
+        assert_eq!(found[0], None);
+        assert_eq!(found[1].unwrap().failures, 4);
+    }
+}
+
+async fn unlocking_forgets_all_failures_of_one_alias_alone(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let subjects = [
+        "alias alice source 192.0.2.1",
+        "alias alice device",
+        "strangers alice",
+        "strangers alice2",
+        "alias alice2 device",
+        "source 192.0.2.1",
+    ]
+    .map(str::to_owned);
+    fail(store, &subjects, noon(), noon()).await;
+    store
+        .unlock(&alias("alice"), &console(), noon())
+        .await
+        .unwrap();
+    let left = store.attempts(&subjects).await.unwrap();
+    let left: Vec<bool> = left.iter().map(Option::is_some).collect();
+    assert_eq!(left, [false, false, false, true, true, true]);
+}
+
+async fn a_password_is_changed_only_while_the_old_one_counts(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let name = alias("alice");
+    let old = store.user(&name).await.unwrap().unwrap().password.hash;
+    let new = Password::chosen(PasswordHash::new("new".into()));
+    let change = PasswordChange {
+        alias: &name,
+        old: &old,
+        new: &new,
+    };
+    let login = success(&name, "alias alice source x");
+    let by = console();
+    store
+        .change_password(&change, &login, &by, noon())
+        .await
+        .unwrap();
+    let user = store.user(&name).await.unwrap().unwrap();
+    assert_eq!((user.password, user.last_login_at), (new.clone(), None));
+    assert_eq!(
+        store.last_success(&login.remembers).await.unwrap(),
+        Some(noon())
+    );
+    let entries = store.entries(0, 10).await.unwrap().len();
+    let again = store.change_password(&change, &login, &by, noon()).await;
+    assert!(matches!(again, Err(StoreError::PasswordReplaced)));
+    store.disable(&name, &by, noon()).await.unwrap();
+    let change = PasswordChange {
+        old: &new.hash,
+        ..change
+    };
+    let blocked = store.change_password(&change, &login, &by, noon()).await;
+    assert!(matches!(blocked, Err(StoreError::PasswordReplaced)));
+    // Disabling alone left a trace.
+    assert_eq!(store.entries(0, 10).await.unwrap().len(), entries + 1);
+}
+
+async fn many_people_are_added_together_or_not_at_all(store: &dyn Store) {
+    add(store, "carol").await.unwrap();
+    let user = |name: &str| NewUser {
+        alias: alias(name),
+        role: member(),
+        password: Password::chosen(PasswordHash::new("x".into())),
+        details: Details {
+            display_name: name.to_uppercase(),
+            email: String::new(),
+        },
+    };
+    let by = console();
+    for taken in [["alice", "carol"], ["alice", "alice"]] {
+        let refused = store.add_users(&taken.map(user), &by, noon()).await;
+        assert!(matches!(refused, Err(StoreError::AliasTaken { .. })));
+        assert_eq!(store.users().await.unwrap().len(), 1);
+    }
+    assert_eq!(store.entries(0, 10).await.unwrap().len(), 1);
+    let users = ["alice", "bob"].map(user);
+    store.add_users(&users, &by, noon()).await.unwrap();
+    let bob = store.user(&alias("bob")).await.unwrap().unwrap();
+    assert_eq!(bob.details.display_name, "BOB");
+    assert_eq!(store.entries(0, 10).await.unwrap().len(), 3);
+}
+
 macro_rules! suite {
     ($($test:ident),+ $(,)?) => {
         mod sqlite {
@@ -634,4 +758,8 @@ suite!(
     a_key_is_one_person_s_and_a_renewal_s_is_fresh,
     a_device_renews_so_often_an_hour_and_no_more,
     the_last_crl_is_kept_and_never_replaced_by_an_older_one,
+    a_success_takes_its_own_failures_out_of_a_common_count,
+    unlocking_forgets_all_failures_of_one_alias_alone,
+    a_password_is_changed_only_while_the_old_one_counts,
+    many_people_are_added_together_or_not_at_all,
 );

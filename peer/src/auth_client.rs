@@ -1,5 +1,7 @@
 //! The auth server as a peer sees it: login, root certificate, revocation list.
 
+pub mod account;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +15,8 @@ use rustls::CertificateError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::{Deserialize, Serialize};
-use ureq::http::{Response, StatusCode, Uri, header};
-use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig, TlsProvider};
+use ureq::http::{Request, Response, StatusCode, Uri, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider};
 use ureq::{Agent, Body, Error as HttpError};
 use zeroize::Zeroizing;
 
@@ -50,10 +52,25 @@ struct Renewal<'a> {
     csr: &'a str,
 }
 
-#[derive(Deserialize)]
+/// What the server answers to a right password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginAnswer {
+    /// The certificate for the request's key, PEM.
+    Certificate(String),
+    /// The password was given for once, and only serves to choose another one.
+    NewPasswordNeeded,
+}
+
+/// What goes wrong at the server, as far as a peer reads it (RFC 9457).
+#[derive(Debug, Deserialize)]
 struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
     detail: String,
 }
+
+/// The type of the problem that a one-time password brings.
+const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
 
 /// Brings a server's address into the form `https://HOST:PORT`.
 ///
@@ -91,60 +108,60 @@ fn agent(tls: TlsConfig) -> Agent {
         .into()
 }
 
-fn tls() -> ureq::tls::TlsConfigBuilder {
+fn tls() -> TlsConfigBuilder {
     TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(provider())
 }
 
+fn believing(root: &OrgRoot) -> TlsConfigBuilder {
+    let roots = vec![Certificate::from_der(root.certificate()).to_owned()];
+    tls().root_certs(RootCerts::Specific(Arc::new(roots)))
+}
+
 impl AuthClient {
     /// The server at `base`, trusted only with a certificate from `root`.
     pub fn new(base: &str, root: &OrgRoot) -> Self {
-        Self::presenting(base, root, None)
+        Self {
+            base: base.to_owned(),
+            agent: agent(believing(root).build()),
+        }
     }
 
     /// The same server, to which this device shows who it is.
     pub fn with_device(base: &str, root: &OrgRoot, device: &DeviceKey) -> Self {
-        Self::presenting(base, root, Some(device.client_certificate()))
-    }
-
-    fn presenting(base: &str, root: &OrgRoot, own: Option<ClientCert>) -> Self {
-        let roots = [Certificate::from_der(root.certificate()).to_owned()];
-        let tls = tls()
-            .root_certs(RootCerts::Specific(Arc::new(roots.to_vec())))
-            .client_cert(own)
-            .build();
+        let own = Some(device.client_certificate());
         Self {
             base: base.to_owned(),
-            agent: agent(tls),
+            agent: agent(believing(root).client_cert(own).build()),
         }
     }
 
-    /// Logs in: the certificate for the request's key, PEM.
+    /// Logs in.
     ///
     /// # Errors
     /// When the server refuses, is busy, cannot be reached, or answers nonsense.
-    pub fn login(&self, alias: &str, password: &str, csr: &str) -> Result<String, Failure> {
+    pub fn login(&self, alias: &str, password: &str, csr: &str) -> Result<LoginAnswer, Failure> {
         let login = Login {
             alias,
             password,
             csr,
         };
-        let body = serde_json::to_vec(&login)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-        let response = self
-            .agent
-            .post(format!("{}/verify", self.base))
-            .header(header::CONTENT_TYPE, "application/json")
-            .send(body.as_slice())
-            .map_err(|error| self.failed(&error))?;
+        let response = self.send_json("POST", "/verify", &login)?;
         match response.status() {
             StatusCode::OK => {
                 let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
-                String::from_utf8(bytes).map_err(|_| self.nonsense())
+                String::from_utf8(bytes)
+                    .map(LoginAnswer::Certificate)
+                    .map_err(|_| self.nonsense())
             }
             StatusCode::UNAUTHORIZED => Err(unauthorized()),
+            StatusCode::FORBIDDEN => match self.problem(response) {
+                Some(problem) if problem.kind == PASSWORD_MUST_CHANGE => {
+                    Ok(LoginAnswer::NewPasswordNeeded)
+                }
+                _ => Err(self.nonsense()),
+            },
             other => Err(self.refused(other, &response)),
         }
     }
@@ -155,11 +172,7 @@ impl AuthClient {
     /// # Errors
     /// When the server refuses, is busy, cannot be reached, or answers nonsense.
     pub fn renew(&self, csr: &str) -> Result<String, Failure> {
-        let response = self
-            .agent
-            .post(format!("{}/renew", self.base))
-            .send_json(Renewal { csr })
-            .map_err(|error| self.failed(&error))?;
+        let response = self.send_json("POST", "/renew", &Renewal { csr })?;
         match response.status() {
             StatusCode::OK => {
                 let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
@@ -175,18 +188,40 @@ impl AuthClient {
         }
     }
 
-    /// The server's own words, from its problem document (RFC 9457).
+    /// The server's own words.
     fn no_renewal(&self, response: Response<Body>) -> Failure {
         let told = self
-            .body(response, MAX_PROBLEM_BYTES)
-            .ok()
-            .and_then(|body| serde_json::from_slice::<Problem>(&body).ok())
+            .problem(response)
             .map_or_else(|| "no reason given".into(), |problem| problem.detail);
         Failure::new(
             Exit::NotLoggedIn,
             format!("the auth server does not renew: {}", Escaped(&told)),
         )
         .hint("log in again with peer login, or ask your administrator")
+    }
+
+    /// Sends a body that is wiped afterwards.
+    fn send_json(
+        &self,
+        method: &str,
+        path: &str,
+        value: &impl Serialize,
+    ) -> Result<Response<Body>, Failure> {
+        let body = serde_json::to_vec(value)
+            .map(Zeroizing::new)
+            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.as_slice())
+            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+        self.agent.run(request).map_err(|error| self.failed(&error))
+    }
+
+    fn problem(&self, response: Response<Body>) -> Option<Problem> {
+        let bytes = self.body(response, MAX_PROBLEM_BYTES).ok()?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Fetches the revocation list if it is newer than the one held: `None` when it is not.
@@ -234,7 +269,8 @@ impl AuthClient {
         let later = later(response);
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
-                Failure::new(Exit::LoginRefused, "too many failed logins").hint(later)
+                let hint = format!("{later}, or ask your administrator");
+                Failure::new(Exit::LoginRefused, "too many failed logins").hint(hint)
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 Failure::new(Exit::Temporary, "the auth server is busy").hint(later)

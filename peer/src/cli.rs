@@ -110,6 +110,9 @@ pub enum Command {
         /// Take the password from a file's first line, or from standard input for "-".
         #[arg(long, value_name = "FILE", env = "ORGSHARE_PASSWORD_FILE")]
         password_file: Option<PathBuf>,
+        /// Take another password from there, should this one be given for once.
+        #[arg(long, value_name = "FILE", env = "ORGSHARE_NEW_PASSWORD_FILE")]
+        new_password_file: Option<PathBuf>,
         /// Kind of the device's key.
         #[arg(long, value_enum, default_value_t = KeyType::Rsa3072, env = "ORGSHARE_KEY_TYPE")]
         key_type: KeyType,
@@ -119,6 +122,24 @@ pub enum Command {
     },
     /// Get the next certificate now; without this, it is got when two thirds of its life are over.
     Renew,
+    /// Change your password; asks for the old one, and for the new one twice.
+    #[command(
+        after_help = "EXAMPLES\n  peer passwd\n  peer passwd --old-password-file old --new-password-file new"
+    )]
+    Passwd {
+        /// Your name in the organisation, if you are not the one who logged in here last.
+        #[arg(env = "ORGSHARE_ALIAS")]
+        alias: Option<String>,
+        /// Take the old password from a file's first line, or from standard input for "-".
+        #[arg(long, value_name = "FILE", env = "ORGSHARE_OLD_PASSWORD_FILE")]
+        old_password_file: Option<PathBuf>,
+        /// The same for the new password.
+        #[arg(long, value_name = "FILE", env = "ORGSHARE_NEW_PASSWORD_FILE")]
+        new_password_file: Option<PathBuf>,
+    },
+    /// What others are told of you.
+    #[command(subcommand)]
+    Profile(ProfileCommand),
     /// Forget this device's key and certificate.
     Logout,
     /// Show who is logged in on this device.
@@ -161,6 +182,29 @@ EXAMPLES
         /// What to do when a file is there already.
         #[arg(long, value_enum, default_value_t = OverwritePolicy::Ask, env = "ORGSHARE_OVERWRITE")]
         overwrite: OverwritePolicy,
+    },
+}
+
+/// Commands on what others are told.
+#[derive(Debug, Subcommand)]
+pub enum ProfileCommand {
+    /// Show alias, role, name and e-mail address.
+    Show {
+        /// As a JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change name or e-mail address; an empty one removes it.
+    #[command(
+        after_help = "EXAMPLES\n  peer profile set --name 'Alice Lee' --email alice@example.org"
+    )]
+    Set {
+        /// Your name as people write it.
+        #[arg(long)]
+        name: Option<String>,
+        /// Where mail reaches you.
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
     },
 }
 

@@ -12,6 +12,7 @@ use pem::Pem;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure};
@@ -116,7 +117,7 @@ impl IdentityStore {
         home::write_private(&self.home.account(), text.as_bytes())
     }
 
-    /// Private key and certificate.
+    /// Private key and certificate, for the handshake between peers.
     ///
     /// # Errors
     /// When nobody is logged in, or the file is damaged or readable by others.
@@ -178,7 +179,7 @@ impl IdentityStore {
     /// # Errors
     /// When it cannot be written.
     pub fn save_credentials(&self, key_pem: &str, certificate_pem: &str) -> Result<(), Failure> {
-        let both = zeroize::Zeroizing::new(format!("{key_pem}{certificate_pem}"));
+        let both = Zeroizing::new(format!("{key_pem}{certificate_pem}"));
         home::write_private(&self.home.device(), both.as_bytes())
     }
 

@@ -9,6 +9,8 @@ use common::name::Escaped;
 use crate::address::{PeerAddress, RemoteFile};
 use crate::cli::{KeyType, Listen};
 use crate::commands::get::{Step, fetch_from, is_yes, received_name, wanted_in_dialogue};
+use crate::commands::login::Member;
+use crate::commands::passwd::NewPassword;
 use crate::commands::{login, serve, trust};
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
@@ -20,6 +22,12 @@ use crate::ui::{self, Progress, prompt};
 
 /// What is printed when the dialogue ends.
 const FAREWELL: &str = "Exiting Program!";
+
+/// What is asked when the password was given for once.
+const NEW_PASSWORD: NewPassword<'static> = NewPassword::Ask(
+    "Please enter a new password: ",
+    "Please enter the new password again: ",
+);
 
 /// Runs the dialogue until the input ends or a signal comes.
 ///
@@ -64,13 +72,17 @@ fn log_in(store: &IdentityStore) -> Result<(), Failure> {
     let server = login::server(store, None)?;
     let alias = ask_alias()?;
     let password = prompt::hidden("Please enter your password: ")?;
-    login::log_in(store, &root, &server, &alias, &password, KeyType::Rsa3072).inspect_err(
-        |failure| match failure.exit {
-            Exit::LoginRefused => ui::note("Unauthorized"),
-            Exit::Unreachable => ui::note("Auth Server Connection Error"),
-            _ => {}
-        },
-    )
+    let member = Member {
+        root: &root,
+        server: &server,
+        alias: &alias,
+    };
+    let login = login::log_in(store, &member, &password, NEW_PASSWORD, KeyType::Rsa3072);
+    login.inspect_err(|failure| match failure.exit {
+        Exit::LoginRefused => ui::note("Unauthorized"),
+        Exit::Unreachable => ui::note("Auth Server Connection Error"),
+        _ => {}
+    })
 }
 
 fn ask_alias() -> Result<Alias, Failure> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use rustix::fs::Mode;
 use rustix::process::umask;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Command, Global, ProfileCommand};
 use crate::commands::login::Login;
-use crate::commands::{get, login, logout, renew, serve, trust, whoami};
+use crate::commands::passwd::Passwd;
+use crate::commands::{get, login, logout, passwd, profile, renew, serve, trust, whoami};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::identity_store::IdentityStore;
@@ -46,6 +47,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Login {
             alias,
             password_file,
+            new_password_file,
             key_type,
             server,
         } => {
@@ -53,12 +55,33 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
                 alias: alias.as_deref(),
                 may_ask: common.may_ask,
                 password_file: password_file.as_deref(),
+                new_password_file: new_password_file.as_deref(),
                 key_type: *key_type,
                 server: server.as_deref(),
             };
             tell(&common, &login::run(&store, &login)?);
         }
         Command::Renew => tell(&common, &renew::run(&store)?),
+        Command::Passwd {
+            alias,
+            old_password_file,
+            new_password_file,
+        } => {
+            let passwd = Passwd {
+                alias: alias.as_deref(),
+                may_ask: common.may_ask,
+                old_file: old_password_file.as_deref(),
+                new_file: new_password_file.as_deref(),
+            };
+            tell(&common, &passwd::run(&store, &passwd)?);
+        }
+        Command::Profile(ProfileCommand::Show { json }) => {
+            ui::data(&profile::show(&store, *json)?)?;
+        }
+        Command::Profile(ProfileCommand::Set { name, email }) => {
+            let told = profile::set(&store, name.as_deref(), email.as_deref())?;
+            told.lines().for_each(|line| tell(&common, line));
+        }
         Command::Logout => tell(&common, &logout::run(&store)?),
         Command::Whoami => ui::data(&whoami::run(&store)?)?,
         Command::Serve { port, listen } => {

@@ -81,13 +81,20 @@ impl Authority {
         key: Box<dyn SigningKey>,
         now: OffsetDateTime,
     ) -> Result<Self, AuthorityError> {
-        let display_name = check_display_name(display_name)?;
-        let label = OrgLabel::from_display_name(display_name).map_err(AuthorityError::Label)?;
+        let (display_name, label) = names_of(display_name)?;
         let throw_away = throw_away_key(key.public_key().key_algorithm())?;
         let content = root_content(root_names(display_name, &label)?, key.public_key(), now)?;
         lint_root(&sign(&content, &throw_away)?)?;
         let root = CertificateDer::from(sign(&content, key.as_ref())?);
         Self::assemble(root, key, throw_away)
+    }
+
+    /// Checks the name of an organisation that is to be made.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or has no form that names can carry.
+    pub fn check_name(display_name: &str) -> Result<(), AuthorityError> {
+        names_of(display_name).map(drop)
     }
 
     /// Opens an existing authority.
@@ -172,6 +179,12 @@ impl Authority {
 pub(crate) fn key_identifier(key: &PublicKey) -> der::Result<OctetString> {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.bits());
     OctetString::new(&digest.as_ref()[..20])
+}
+
+fn names_of(display_name: &str) -> Result<(&str, OrgLabel), AuthorityError> {
+    let name = check_display_name(display_name)?;
+    let label = OrgLabel::from_display_name(name).map_err(AuthorityError::Label)?;
+    Ok((name, label))
 }
 
 fn check_display_name(name: &str) -> Result<&str, AuthorityError> {

@@ -6,11 +6,13 @@ use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    AdminError, Administration, Answer, CertificateView, NewPassword, OneTimePassword, UserView,
+    AdminError, Administration, Answer, CertificateView, Imported, NewPassword, Newcomer,
+    OneTimePassword, UserView,
 };
 use crate::audit::{Actor, Record};
+use crate::details;
 use crate::password::{self, PasswordError};
-use crate::store::{CertificateFilter, LastCrl, Password, Store, StoreError};
+use crate::store::{CertificateFilter, LastCrl, NewUser, Password, Store, StoreError};
 
 /// How long a one-time password may wait for its person: a week's absence.
 const ONE_TIME_LIFE: Duration = Duration::days(7);
@@ -37,20 +39,26 @@ impl Local {
         alias: &Alias,
         new: NewPassword,
     ) -> Result<(Password, Option<OneTimePassword>), AdminError> {
-        let (secret, one_time) = match new {
+        match new {
             NewPassword::Chosen(secret) => {
                 password::check_new(&secret, &[alias.as_str(), &self.organisation])?;
-                (secret, false)
+                Ok((Password::chosen(hash(secret).await?), None))
             }
-            NewPassword::OneTime => (password::random()?, true),
-        };
-        let hash = hash(secret.clone()).await?;
-        let password = Password {
-            hash,
-            one_time_until: one_time.then(|| OffsetDateTime::now_utc() + ONE_TIME_LIFE),
-        };
-        Ok((password, one_time.then_some(secret)))
+            NewPassword::OneTime => {
+                let (password, secret) = one_time().await?;
+                Ok((password, Some(secret)))
+            }
+        }
     }
+}
+
+async fn one_time() -> Result<(Password, OneTimePassword), PasswordError> {
+    let secret = password::random()?;
+    let password = Password {
+        hash: hash(secret.clone()).await?,
+        one_time_until: Some(OffsetDateTime::now_utc() + ONE_TIME_LIFE),
+    };
+    Ok((password, secret))
 }
 
 /// Hashes off the threads that serve.
@@ -74,6 +82,29 @@ impl Administration for Local {
                 .add_user(alias, role, &password, &self.by, now)
                 .await?;
             Ok(told)
+        })
+    }
+
+    fn import<'a>(&'a self, people: &'a [Newcomer]) -> Answer<'a, Vec<Imported>> {
+        Box::pin(async move {
+            let (mut users, mut imported) = (Vec::new(), Vec::new());
+            for person in people {
+                let details = details::checked(&person.display_name, &person.email)?;
+                let (password, secret) = one_time().await?;
+                users.push(NewUser {
+                    alias: person.alias.clone(),
+                    role: person.role.clone(),
+                    password,
+                    details,
+                });
+                imported.push(Imported {
+                    alias: person.alias.clone(),
+                    password: secret,
+                });
+            }
+            let now = OffsetDateTime::now_utc();
+            self.store.add_users(&users, &self.by, now).await?;
+            Ok(imported)
         })
     }
 

@@ -15,9 +15,10 @@ use secrecy::SecretString;
 
 pub use crl::{CrlEntryView, CrlView};
 pub use local::Local;
-pub use records::{CertificateState, CertificateView, UserView};
+pub use records::{CertificateState, CertificateView, Newcomer, UserView};
 
 use crate::audit::Record;
+use crate::details::DetailsError;
 use crate::failure::Failure;
 use crate::password::{PasswordError, WeakPassword};
 use crate::store::{CertificateFilter, LastCrl, StoreError};
@@ -31,6 +32,9 @@ pub enum AdminError {
     /// The password is not accepted.
     #[error("the password is not accepted: {0}")]
     Weak(#[from] WeakPassword),
+    /// Name or e-mail address is not accepted.
+    #[error(transparent)]
+    Details(#[from] DetailsError),
     /// The password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -45,6 +49,7 @@ impl From<AdminError> for Failure {
             AdminError::Store(error) => error.into(),
             AdminError::Weak(_) => Self::other(error.to_string())
                 .cure("choose a longer or less common one, such as four or five random words"),
+            AdminError::Details(error) => Self::other(error.to_string()),
             AdminError::Password(error) => Self::other(error.to_string()),
             AdminError::Remote(failure) => failure,
         }
@@ -63,6 +68,15 @@ pub enum NewPassword {
 /// The password that was made for [`NewPassword::OneTime`], to be handed to the person.
 pub type OneTimePassword = SecretString;
 
+/// Somebody who was added by [`Administration::import`].
+#[derive(Debug)]
+pub struct Imported {
+    /// The name.
+    pub alias: Alias,
+    /// To be handed to the person.
+    pub password: OneTimePassword,
+}
+
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, AdminError>> + Send + 'a>>;
 
@@ -75,6 +89,9 @@ pub trait Administration: Send + Sync {
         role: &'a Role,
         password: NewPassword,
     ) -> Answer<'a, Option<OneTimePassword>>;
+
+    /// Adds all of these people with a one-time password each, or nobody.
+    fn import<'a>(&'a self, people: &'a [Newcomer]) -> Answer<'a, Vec<Imported>>;
 
     /// Everybody who was not removed, by name.
     fn users(&self) -> Answer<'_, Vec<UserView>>;

@@ -6,6 +6,21 @@ use time::OffsetDateTime;
 use super::text;
 use crate::store::{CertificateRecord, User, UserState};
 
+/// Somebody who is to be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Newcomer {
+    /// The name.
+    #[serde(with = "text")]
+    pub alias: Alias,
+    /// What the person may do.
+    #[serde(with = "text")]
+    pub role: Role,
+    /// The name as people write it; may be empty.
+    pub display_name: String,
+    /// Where mail reaches the person; may be empty.
+    pub email: String,
+}
+
 /// A person, as administrators see one: no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserView {

@@ -32,6 +32,8 @@ pub async fn from_options(
             return Err(Failure::usage("the organisation has no name").cure("give --org NAME"));
         }
     };
+    // Before anybody types a passphrase for nothing.
+    Authority::check_name(&organisation)?;
     let passphrase = secrets::new_passphrase(passphrase_file, &organisation).await?;
     create(home, init, organisation, passphrase).await
 }

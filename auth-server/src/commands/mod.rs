@@ -4,6 +4,7 @@ pub mod cert;
 pub mod crl;
 pub mod desk;
 pub mod dialogue;
+pub mod import;
 pub mod init;
 pub mod root;
 pub mod run;

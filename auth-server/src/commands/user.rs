@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::desk::Desk;
-use super::secrets;
+use super::{import, secrets};
 use crate::administration::{AdminError, NewPassword, OneTimePassword, UserView};
 use crate::failure::Failure;
 use crate::options::{Format, PasswordChoice, UserAction};
@@ -25,6 +25,7 @@ const BUILT_IN_ROLES: [&str; 3] = ["admin", "member", "reader"];
 pub async fn run(desk: &Desk, action: UserAction) -> Result<(), Failure> {
     match action {
         UserAction::Add(alias, role, choice) => add(desk, &alias, &role, choice).await,
+        UserAction::Import(import) => import::run(desk, &import).await,
         UserAction::List(format) => list(desk, format).await,
         UserAction::Show(alias, format) => show(desk, &alias, format).await,
         UserAction::Passwd(alias, choice) => passwd(desk, &alias, choice).await,
@@ -57,13 +58,20 @@ async fn add(
 }
 
 async fn demand_free(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let owner = owner(desk, alias).await?;
     let alias = alias.clone();
-    match desk.administration().user(&alias).await {
-        Ok(user) if user.state == UserState::Removed => {
-            Err(StoreError::AliasRetired { alias }.into())
-        }
-        Ok(_) => Err(StoreError::AliasTaken { alias }.into()),
-        Err(AdminError::Store(StoreError::NoSuchUser { .. })) => Ok(()),
+    match owner.map(|user| user.state) {
+        None => Ok(()),
+        Some(UserState::Removed) => Err(StoreError::AliasRetired { alias }.into()),
+        Some(_) => Err(StoreError::AliasTaken { alias }.into()),
+    }
+}
+
+/// Who has or had the alias.
+pub(super) async fn owner(desk: &Desk, alias: &Alias) -> Result<Option<UserView>, Failure> {
+    match desk.administration().user(alias).await {
+        Ok(user) => Ok(Some(user)),
+        Err(AdminError::Store(StoreError::NoSuchUser { .. })) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,6 +1,8 @@
 //! One endpoint, one file.
 
 pub mod healthz;
+pub mod me;
+pub mod password;
 pub mod renew;
 pub mod root_crl;
 pub mod root_crt;

@@ -7,21 +7,20 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use common::identity::Alias;
 use root_ca::ProvenKey;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::audit::Actor;
 use crate::body;
+use crate::device::ShownDevice;
 use crate::issuing;
-use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError};
+use crate::login::{self, Claim};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::state::{App, LoggedInUser, Remote, RequestId, Shared};
-use crate::store::{Issuance, PasswordHash, UserState};
-use crate::throttle::Attempt;
+use crate::state::{App, Remote, RequestId, Shared};
+use crate::store::Issuance;
 
 #[derive(Deserialize)]
 struct Login {
@@ -30,21 +29,16 @@ struct Login {
     csr: String,
 }
 
-impl From<PasswordError> for Refusal {
-    fn from(error: PasswordError) -> Self {
-        Self::internal(error)
-    }
-}
-
 /// 200 with the certificate in PEM, or a problem.
 pub async fn verify(
     State(app): State<Shared>,
     Extension(remote): Extension<Remote>,
     Extension(id): Extension<RequestId>,
+    device: ShownDevice,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match certificate(&app, remote, &headers, body).await {
+    match certificate(&app, remote, &device, &headers, body).await {
         Ok(pem) => issuing::certificate(pem),
         Err(refusal) => refusal.answer(&id),
     }
@@ -53,15 +47,19 @@ pub async fn verify(
 async fn certificate(
     app: &App,
     remote: Remote,
+    device: &ShownDevice,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refusal> {
-    let login: Login = body::json(headers, body).await?;
-    if login.password.expose_secret().len() > MAX_PASSWORD_BYTES {
-        return Err(Problem::Malformed.into());
-    }
-    let user = check_password(app, remote, &login).await?;
-    let key = ProvenKey::from_pem(&login.csr).map_err(Problem::Request)?;
+    let Login {
+        alias,
+        password,
+        csr,
+    } = body::json(headers, body).await?;
+    let claim = Claim { alias, password };
+    let known = login::check(app, remote, device.0.as_ref(), claim).await?;
+    let user = known.log_in(app).await?;
+    let key = ProvenKey::from_pem(&csr).map_err(Problem::Request)?;
     let by = Actor::member(user.alias(), remote.source());
     let issuance = Issuance {
         by: &by,
@@ -69,80 +67,6 @@ async fn certificate(
         now: OffsetDateTime::now_utc(),
     };
     // Disabled between the password and the ledger: the same answer as before it.
-    issuing::issue(
-        app,
-        user.alias(),
-        user.role(),
-        &key,
-        issuance,
-        Problem::Unauthorized,
-    )
-    .await
-}
-
-/// One answer and one amount of work for unknown, wrong and disabled.
-async fn check_password(app: &App, remote: Remote, login: &Login) -> Result<LoggedInUser, Refusal> {
-    let alias: Option<Alias> = login.alias.parse().ok();
-    let attempt = Attempt::new(alias.as_ref(), remote.source());
-    demand_patience(app, &attempt).await?;
-    let place = app.passwords.place().await?;
-    // Again, with the place in hand: no more guesses run at once than there are places.
-    demand_patience(app, &attempt).await?;
-    let user = match &alias {
-        Some(alias) => app.store.user(alias).await?,
-        None => None,
-    };
-    // A removed person has no password left, and gets the work of an unknown one.
-    let user = user.filter(|user| user.state != UserState::Removed);
-    let hash = user.as_ref().map(|user| user.password.hash.clone());
-    let (matches, place) = app
-        .passwords
-        .matches(place, login.password.clone(), hash)
-        .await?;
-    match user {
-        Some(user) if matches && user.state == UserState::Active => {
-            attempt
-                .succeeded(app.store.as_ref(), OffsetDateTime::now_utc())
-                .await?;
-            if password::needs_rehash(&user.password.hash) {
-                rehash(app, &user.alias, &user.password.hash, &login.password).await?;
-            }
-            drop(place);
-            Ok(LoggedInUser::new(user.alias, user.role))
-        }
-        user => {
-            let outcome = match user {
-                None => "no such user",
-                Some(_) if !matches => "wrong password",
-                Some(_) => "disabled",
-            };
-            attempt
-                .failed(app.store.as_ref(), outcome, OffsetDateTime::now_utc())
-                .await?;
-            drop(place);
-            Err(Problem::Unauthorized.into())
-        }
-    }
-}
-
-async fn demand_patience(app: &App, attempt: &Attempt) -> Result<(), Refusal> {
-    let now = OffsetDateTime::now_utc();
-    match attempt.must_wait(app.store.as_ref(), now).await? {
-        Some(wait) => Err(Problem::TooManyAttempts(wait).into()),
-        None => Ok(()),
-    }
-}
-
-/// Brings a stored hash up to today's work, now that the password is at hand.
-async fn rehash(
-    app: &App,
-    alias: &Alias,
-    old: &PasswordHash,
-    password: &SecretString,
-) -> Result<(), Refusal> {
-    let password = password.clone();
-    let hash = tokio::task::spawn_blocking(move || password::hash(&password))
-        .await
-        .map_err(Refusal::internal)??;
-    Ok(app.store.rehash(alias, old, &hash).await?)
+    let (alias, role) = (user.alias(), user.role());
+    issuing::issue(app, alias, role, &key, issuance, Problem::Unauthorized).await
 }

@@ -13,17 +13,37 @@ pub struct Attempts {
     pub last_at: OffsetDateTime,
 }
 
+/// What a failed login counts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// Its name: a kind, a blank, and which of it.
+    pub subject: String,
+    /// Its failures before that do not count any more.
+    pub forget_before: OffsetDateTime,
+}
+
 /// A login that was refused.
 #[derive(Debug)]
 pub struct FailedLogin<'a> {
     /// The alias that was tried, if it can be anybody's.
     pub alias: Option<&'a Alias>,
     /// What it counts for.
-    pub subjects: &'a [String],
-    /// Failures before that do not count any more.
-    pub forget_before: OffsetDateTime,
+    pub counts_for: &'a [Counted],
     /// Why.
     pub outcome: &'a str,
+}
+
+/// A password that was right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuccessfulLogin<'a> {
+    /// Whose.
+    pub alias: &'a Alias,
+    /// The subject whose failures are forgotten.
+    pub clears: String,
+    /// The subject in which these failures were counted too.
+    pub takes_from: Option<String>,
+    /// What is remembered to have logged in.
+    pub remembers: String,
 }
 
 /// Logins, good and bad.
@@ -39,12 +59,10 @@ pub trait AttemptStore {
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
 
-    /// Forgets the failed logins of the subject and of the person, and remembers that it logged
-    /// in.
+    /// Forgets the failed logins of the subject and of the person, and remembers who logged in.
     fn record_success<'a>(
         &'a self,
-        alias: &'a Alias,
-        subject: &'a str,
+        login: &'a SuccessfulLogin<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
@@ -52,8 +70,8 @@ pub trait AttemptStore {
     /// When the subject last logged in, if that is remembered.
     fn last_success<'a>(&'a self, subject: &'a str) -> Answer<'a, Option<OffsetDateTime>>;
 
-    /// Forgets all failed logins before that time.
-    fn prune_attempts(&self, before: OffsetDateTime) -> Answer<'_, ()>;
+    /// Forgets the failed logins of one kind of subject before that time.
+    fn prune_attempts<'a>(&'a self, kind: &'a str, before: OffsetDateTime) -> Answer<'a, ()>;
 
     /// Forgets all successful logins before that time.
     fn prune_successes(&self, before: OffsetDateTime) -> Answer<'_, ()>;

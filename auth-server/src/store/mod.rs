@@ -18,14 +18,16 @@ use std::time::Duration;
 use common::identity::Alias;
 use root_ca::Serial;
 
-pub use attempts::{AttemptStore, Attempts, FailedLogin};
+pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
 pub use audit_log::{AuditStore, Checkpoint};
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
     MAX_RENEWALS, RENEWAL_WINDOW, StoreLedger,
 };
 pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
-pub use users::{Details, Password, PasswordHash, User, UserState, UserStore};
+pub use users::{
+    Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState, UserStore,
+};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,9 @@ pub enum StoreError {
         /// How long it must wait.
         wait: Duration,
     },
+    /// The password that was checked is not the person's any more.
+    #[error("the password was changed meanwhile")]
+    PasswordReplaced,
     /// There is no store at that place.
     #[error("the store is missing")]
     Missing,

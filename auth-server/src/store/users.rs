@@ -2,7 +2,7 @@ use common::identity::{Alias, Role};
 use root_ca::RevocationReason;
 use time::OffsetDateTime;
 
-use super::Answer;
+use super::{Answer, SuccessfulLogin};
 use crate::audit::Actor;
 
 /// Whether a person may log in.
@@ -79,6 +79,30 @@ impl Password {
     }
 }
 
+/// Somebody who is to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUser {
+    /// The name.
+    pub alias: Alias,
+    /// What the person may do.
+    pub role: Role,
+    /// How a login is checked.
+    pub password: Password,
+    /// What is told of the person.
+    pub details: Details,
+}
+
+/// A person's own change of password.
+#[derive(Debug)]
+pub struct PasswordChange<'a> {
+    /// Whose.
+    pub alias: &'a Alias,
+    /// The hash of the old one, which was right.
+    pub old: &'a PasswordHash,
+    /// The new one.
+    pub new: &'a Password,
+}
+
 /// A PHC string. It does not log in, but it is worth guessing at: it prints as `[secret]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
@@ -113,6 +137,14 @@ pub trait UserStore {
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
 
+    /// Adds all of these people, or nobody: an error says whose alias is taken.
+    fn add_users<'a>(
+        &'a self,
+        users: &'a [NewUser],
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()>;
+
     /// The person of that name, removed or not.
     fn user<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<User>>;
 
@@ -124,6 +156,16 @@ pub trait UserStore {
         &'a self,
         alias: &'a Alias,
         password: &'a Password,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()>;
+
+    /// Replaces the password of an active person whose old one was right and still counts, with
+    /// what follows from a right password.
+    fn change_password<'a>(
+        &'a self,
+        change: &'a PasswordChange<'a>,
+        login: &'a SuccessfulLogin<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;

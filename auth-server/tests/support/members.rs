@@ -1,9 +1,8 @@
 use std::future::Future;
-use std::sync::Arc;
 
 use auth_server::audit::{Actor, Record};
 use auth_server::home::Home;
-use auth_server::store::{Issuance, Store, StoreLedger};
+use auth_server::store::{AuditStore, Issuance, StoreLedger};
 use rcgen::KeyPair;
 use root_ca::{Authority, Profile, ProfileConfig, ProvenKey, Serial, Subject, key_store};
 use rustls::pki_types::CertificateDer;
@@ -105,17 +104,14 @@ impl Org {
         let prepared = authority.prepare(&profile, subject, &proven, now).unwrap();
         let issued = match recorded {
             Recorded::No => wait(authority.issue(prepared, &NoLedger)).unwrap(),
-            Recorded::Yes => self.with_store(|store| async move {
+            Recorded::Yes => self.in_store(async |store| {
                 let by = Actor::server();
                 let issuance = Issuance {
                     by: &by,
                     renews: None,
                     now,
                 };
-                let ledger = StoreLedger {
-                    store: store.as_ref(),
-                    issuance,
-                };
+                let ledger = StoreLedger { store, issuance };
                 authority.issue(prepared, &ledger).await.unwrap()
             }),
         };
@@ -126,18 +122,8 @@ impl Org {
     }
 
     /// The audit log.
-    pub(crate) fn audit(&self) -> Vec<Record> {
-        self.with_store(|store| async move { store.entries(0, 10_000).await.unwrap() })
-    }
-
-    fn with_store<T, F: Future<Output = T>>(&self, work: impl FnOnce(Arc<dyn Store>) -> F) -> T {
-        let home = Home::new(self.home());
-        wait(async {
-            let store = home.store(&home.root().unwrap()).await.unwrap();
-            let done = work(store.clone()).await;
-            store.close().await.unwrap();
-            done
-        })
+    pub(crate) fn audit_records(&self) -> Vec<Record> {
+        self.in_store(async |store| store.entries(0, 10_000).await.unwrap())
     }
 }
 

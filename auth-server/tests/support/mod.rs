@@ -12,9 +12,14 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use auth_server::audit::Record;
+use auth_server::store::sqlite::SqliteStore;
+use auth_server::store::{AuditStore, Store};
+use common::identity::Fingerprint;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version};
 use tempfile::TempDir;
 
@@ -101,6 +106,36 @@ impl Org {
 
     pub(crate) fn add(&self, alias: &str, password: &str) {
         succeeded(&self.with_input(&["user", "add", alias, "--password-file", "-"], password));
+    }
+
+    /// A person with a one-time password.
+    pub(crate) fn add_for_once(&self, alias: &str) -> String {
+        let added = self.command(&["user", "add", alias, "--one-time"]);
+        succeeded(&added);
+        String::from_utf8(added.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The audit log, an entry a line: action, object, outcome.
+    pub(crate) fn audit(&self) -> Vec<String> {
+        let entries = self.in_store(async |store| store.entries(0, 10_000).await.unwrap());
+        let line = |entry: Record| format!("{} {} {}", entry.action, entry.object, entry.outcome);
+        entries.into_iter().map(line).collect()
+    }
+
+    /// Works on the store itself, beside the server.
+    pub(crate) fn in_store<T>(&self, work: impl AsyncFnOnce(&SqliteStore) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let path = self.home().join("store.sqlite");
+            let root = Fingerprint::of(&self.root());
+            let store = SqliteStore::open(&path, &root).await.unwrap();
+            let result = work(&store).await;
+            store.close().await.unwrap();
+            result
+        })
     }
 
     pub(crate) fn start(&self) -> Server {
@@ -202,11 +237,7 @@ impl Server {
             .with_root_certificates(roots);
         let config = match member {
             None => config.with_no_client_auth(),
-            Some(member) => {
-                let key = PrivateKeyDer::try_from(member.key.serialize_der()).unwrap();
-                let chain = vec![member.leaf.clone()];
-                config.with_client_auth_cert(chain, key).unwrap()
-            }
+            Some(member) => config.with_client_cert_resolver(Arc::new(unchecked(member))),
         };
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
@@ -241,6 +272,23 @@ impl Server {
         self.send(&post("/verify", kind, body))
     }
 
+    /// Sends JSON; `what` is method and path.
+    pub(crate) fn json(
+        &self,
+        member: Option<&Member>,
+        what: &str,
+        body: &serde_json::Value,
+    ) -> Answer {
+        let body = body.to_string();
+        let request = with_body(what, "application/json", body.as_bytes());
+        self.send_as(member, &request).expect("no answer")
+    }
+
+    pub(crate) fn change_password(&self, alias: &str, old: &str, new: &str) -> Answer {
+        let body = serde_json::json!({"alias": alias, "old": old, "new": new});
+        self.json(None, "POST /password", &body)
+    }
+
     pub(crate) fn login(&self, alias: &str, password: &str) -> Answer {
         self.login_with(alias, password, &request(&KeyPair::generate().unwrap()))
     }
@@ -269,9 +317,20 @@ impl Drop for Server {
     }
 }
 
+/// Shown as they are, whether key and certificate belong together or not.
+fn unchecked(member: &Member) -> SingleCertAndKey {
+    let key = PrivateKeyDer::try_from(member.key.serialize_der()).unwrap();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    CertifiedKey::new(vec![member.leaf.clone()], key).into()
+}
+
 pub(crate) fn post(path: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    with_body(&format!("POST {path}"), kind, body)
+}
+
+fn with_body(what: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+        "{what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
          content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
@@ -309,6 +368,13 @@ impl Answer {
             head,
             body: bytes[end + 4..].to_vec(),
         }
+    }
+
+    /// The status and the type of the problem document.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(document["status"], self.status);
+        (self.status, document["type"].as_str().unwrap().to_owned())
     }
 
     pub(crate) fn text(&self) -> String {

@@ -4,14 +4,19 @@ use std::path::Path;
 
 use common::identity::{Alias, OrgRoot};
 
-use crate::auth_client::{self, AuthClient};
+use super::passwd::{self, NewPassword};
+use crate::auth_client::{self, AuthClient, LoginAnswer};
 use crate::cli::KeyType;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::{Account, IdentityStore};
 use crate::key_request::KeyRequest;
 use crate::options;
-use crate::ui::prompt;
+use crate::ui::{self, prompt};
+
+/// How long after its end a device's certificate is still shown: what the auth server takes when it
+/// is not set to less.
+const SHOWN_AFTER_END_SECS: u64 = 30 * 24 * 3600;
 
 /// A checked `login`.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct Login<'a> {
     pub may_ask: bool,
     /// Where the password comes from; `None` asks.
     pub password_file: Option<&'a Path>,
+    /// Where another password comes from, should this one be for once; `None` asks.
+    pub new_password_file: Option<&'a Path>,
     /// Kind of key to make.
     pub key_type: KeyType,
     /// The server, when it is not the one of `trust`.
@@ -50,7 +57,13 @@ pub fn run(store: &IdentityStore, login: &Login<'_>) -> Result<String, Failure> 
         Some(path) => prompt::password_file(path)?,
         None => prompt::hidden("password: ")?,
     };
-    log_in(store, &root, &server, &alias, &password, login.key_type)?;
+    let member = Member {
+        root: &root,
+        server: &server,
+        alias: &alias,
+    };
+    let new = NewPassword::from(login.new_password_file, login.may_ask);
+    log_in(store, &member, &password, new, login.key_type)?;
     let credentials = store.credentials(&root)?;
     Ok(format!(
         "logged in as {alias} until {}",
@@ -71,23 +84,69 @@ pub fn server(store: &IdentityStore, named: Option<&str>) -> Result<String, Fail
     }
 }
 
-/// Makes a key, has it certified for `alias`, and keeps both with the newest revocation list.
+/// Somebody at an auth server.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'a> {
+    /// The organisation.
+    pub root: &'a OrgRoot,
+    /// The server's address.
+    pub server: &'a str,
+    /// The person.
+    pub alias: &'a Alias,
+}
+
+impl Member<'_> {
+    /// Asks the server something in this person's name: as the device that this one is or was
+    /// lately, so that nobody else's guesses hold it up, and as nobody where that cannot be.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub fn ask<T>(
+        &self,
+        store: &IdentityStore,
+        ask: impl Fn(&AuthClient) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if let Some(client) = self.as_device(store) {
+            match ask(&client) {
+                // A certificate that the server does not take ends the connection without a word.
+                Err(failure) if failure.exit == Exit::Unreachable => {}
+                answer => return answer,
+            }
+        }
+        ask(&AuthClient::new(self.server, self.root))
+    }
+
+    fn as_device(&self, store: &IdentityStore) -> Option<AuthClient> {
+        let device = store.device_key(self.root).ok()?;
+        let certificate = device.credentials().certificate();
+        let ended = clock::now()
+            .as_secs()
+            .saturating_sub(certificate.not_after().as_secs());
+        let speaks = certificate.name().alias() == self.alias && ended < SHOWN_AFTER_END_SECS;
+        speaks.then(|| AuthClient::with_device(self.server, self.root, &device))
+    }
+}
+
+/// Makes a key, has it certified, and keeps both with the newest revocation list.
 ///
 /// # Errors
 /// When the server refuses, cannot be reached, or certifies something else.
 pub fn log_in(
     store: &IdentityStore,
-    root: &OrgRoot,
-    server: &str,
-    alias: &Alias,
+    member: &Member<'_>,
     password: &str,
+    new: NewPassword<'_>,
     key_type: KeyType,
 ) -> Result<(), Failure> {
-    let client = AuthClient::new(server, root);
+    let Member {
+        root,
+        server,
+        alias,
+    } = *member;
     let request = KeyRequest::new(key_type)?;
-    let certificate = client.login(alias.as_str(), password, request.csr())?;
+    let certificate = certified(store, member, password, new, request.csr())?;
     let held = store.crl(root)?;
-    let newer = client.newer_crl(root, held.as_ref(), clock::now())?;
+    let newer = AuthClient::new(server, root).newer_crl(root, held.as_ref(), clock::now())?;
     store.home().create()?;
     let _lock = store.lock()?;
     store.save_credentials(&request.key_pem(), &certificate)?;
@@ -99,6 +158,33 @@ pub fn log_in(
         alias: Some(alias.to_string()),
     })?;
     check_certified(store, root, alias)
+}
+
+/// The certificate; on the way a password that was given for once is replaced.
+fn certified(
+    store: &IdentityStore,
+    member: &Member<'_>,
+    password: &str,
+    new: NewPassword<'_>,
+    csr: &str,
+) -> Result<String, Failure> {
+    let alias = member.alias.as_str();
+    let login = |password: &str| member.ask(store, |client| client.login(alias, password, csr));
+    let mut answer = login(password)?;
+    if answer == LoginAnswer::NewPasswordNeeded {
+        if let NewPassword::Ask(..) = new {
+            ui::note("This password was given for once. Choose another one.");
+        }
+        answer = login(&passwd::change(store, member, password, new)?)?;
+    }
+    match answer {
+        LoginAnswer::Certificate(pem) => Ok(pem),
+        LoginAnswer::NewPasswordNeeded => Err(Failure::new(
+            Exit::LoginRefused,
+            "the auth server wants another password again",
+        )
+        .hint("ask your administrator")),
+    }
 }
 
 /// The server is trusted to certify, yet what it sent must be what was asked for.

@@ -3,6 +3,8 @@
 pub mod get;
 pub mod login;
 pub mod logout;
+pub mod passwd;
+pub mod profile;
 pub mod renew;
 pub mod serve;
 pub mod trust;

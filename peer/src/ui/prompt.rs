@@ -63,6 +63,20 @@ pub fn hidden(question: &str) -> Result<Zeroizing<String>, Failure> {
     typed
 }
 
+/// Asks for a new secret until it is typed twice the same.
+///
+/// # Errors
+/// As [`hidden`].
+pub fn twice(first: &str, again: &str) -> Result<Zeroizing<String>, Failure> {
+    loop {
+        let typed = hidden(first)?;
+        if *typed == *hidden(again)? {
+            return Ok(typed);
+        }
+        super::note("The two do not match.");
+    }
+}
+
 /// Switches echo off; the line end still shows.
 fn silence() -> rustix::io::Result<()> {
     // Held until echo is off: a signal comes before that or after it, never between.

@@ -3,15 +3,50 @@ use sqlx::sqlite::SqliteRow;
 use time::OffsetDateTime;
 
 use super::audit_log::append;
-use super::{SqliteStore, count, read_time};
+use super::{SqliteStore, Write, count, read_time};
 use crate::audit::{Action, Actor, Event, OK};
-use crate::store::{Answer, AttemptStore, Attempts, FailedLogin, StoreError};
+use crate::store::{Answer, AttemptStore, Attempts, FailedLogin, StoreError, SuccessfulLogin};
 
 fn read_attempts(row: &SqliteRow) -> Result<Attempts, StoreError> {
     Ok(Attempts {
         failures: count(row, "failures")?,
         last_at: read_time(row, "last_at")?,
     })
+}
+
+/// What a right password changes: failures are forgotten, and who it was is remembered.
+pub(super) async fn remember_success(
+    tx: &mut Write,
+    login: &SuccessfulLogin<'_>,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    // Before they are forgotten.
+    sqlx::query(
+        "UPDATE attempts SET failures = max(0, failures - coalesce(
+             (SELECT own.failures FROM attempts AS own WHERE own.subject = ?1), 0))
+         WHERE subject = ?2",
+    )
+    .bind(&login.clears)
+    .bind(&login.takes_from)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("DELETE FROM attempts WHERE subject = ?")
+        .bind(&login.clears)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(
+        "INSERT INTO successful_logins (subject, last_at) VALUES (?1, ?2)
+         ON CONFLICT (subject) DO UPDATE SET last_at = ?2",
+    )
+    .bind(&login.remembers)
+    .bind(now.unix_timestamp())
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("UPDATE users SET failed_logins = 0 WHERE alias = ?")
+        .bind(login.alias.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 impl AttemptStore for SqliteStore {
@@ -37,15 +72,15 @@ impl AttemptStore for SqliteStore {
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.write().await?;
-            for subject in failed.subjects {
+            for counted in failed.counts_for {
                 sqlx::query(
                     "INSERT INTO attempts (subject, failures, last_at) VALUES (?1, 1, ?2)
                      ON CONFLICT (subject) DO UPDATE SET last_at = ?2,
                          failures = CASE WHEN last_at < ?3 THEN 1 ELSE failures + 1 END",
                 )
-                .bind(subject)
+                .bind(&counted.subject)
                 .bind(now.unix_timestamp())
-                .bind(failed.forget_before.unix_timestamp())
+                .bind(counted.forget_before.unix_timestamp())
                 .execute(&mut *tx)
                 .await?;
             }
@@ -67,34 +102,22 @@ impl AttemptStore for SqliteStore {
 
     fn record_success<'a>(
         &'a self,
-        alias: &'a Alias,
-        subject: &'a str,
+        login: &'a SuccessfulLogin<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.write().await?;
-            sqlx::query("DELETE FROM attempts WHERE subject = ?")
-                .bind(subject)
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query(
-                "INSERT INTO successful_logins (subject, last_at) VALUES (?1, ?2)
-                 ON CONFLICT (subject) DO UPDATE SET last_at = ?2",
-            )
-            .bind(subject)
-            .bind(now.unix_timestamp())
-            .execute(&mut *tx)
-            .await?;
-            sqlx::query("UPDATE users SET failed_logins = 0, last_login_at = ? WHERE alias = ?")
+            remember_success(&mut tx, login, now).await?;
+            sqlx::query("UPDATE users SET last_login_at = ? WHERE alias = ?")
                 .bind(now.unix_timestamp())
-                .bind(alias.as_str())
+                .bind(login.alias.as_str())
                 .execute(&mut *tx)
                 .await?;
             let event = Event {
                 by,
                 action: Action::Login,
-                object: alias.to_string(),
+                object: login.alias.to_string(),
                 outcome: OK,
             };
             append(&mut tx, &event, now).await?;
@@ -114,9 +137,10 @@ impl AttemptStore for SqliteStore {
         })
     }
 
-    fn prune_attempts(&self, before: OffsetDateTime) -> Answer<'_, ()> {
+    fn prune_attempts<'a>(&'a self, kind: &'a str, before: OffsetDateTime) -> Answer<'a, ()> {
         Box::pin(async move {
-            sqlx::query("DELETE FROM attempts WHERE last_at < ?")
+            sqlx::query("DELETE FROM attempts WHERE subject LIKE ? || ' %' AND last_at < ?")
+                .bind(kind)
                 .bind(before.unix_timestamp())
                 .execute(&self.pool)
                 .await?;

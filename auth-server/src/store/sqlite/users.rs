@@ -4,13 +4,14 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use time::OffsetDateTime;
 
+use super::attempts::remember_success;
 use super::audit_log::append;
 use super::certificates::revoke_all;
 use super::{SqliteStore, Write, count, damaged, read_time, seconds};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
-    Answer, DISABLED, Details, Password, PasswordHash, REMOVED, ROLE_CHANGED, StoreError, User,
-    UserState, UserStore,
+    Answer, DISABLED, Details, NewUser, Password, PasswordChange, PasswordHash, REMOVED,
+    ROLE_CHANGED, StoreError, SuccessfulLogin, User, UserState, UserStore,
 };
 
 fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
@@ -122,11 +123,14 @@ impl SqliteStore {
             None => 0,
         };
         if matches!(change.set, Set::NoFailures) {
-            let pairs = format!("alias {} source %", change.alias);
-            sqlx::query("DELETE FROM attempts WHERE subject LIKE ?")
-                .bind(pairs)
-                .execute(&mut *tx)
-                .await?;
+            // An alias holds no wildcard of LIKE.
+            sqlx::query(
+                "DELETE FROM attempts
+                 WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
+            )
+            .bind(change.alias.as_str())
+            .execute(&mut *tx)
+            .await?;
         }
         let event = Event {
             by: change.by,
@@ -140,6 +144,38 @@ impl SqliteStore {
     }
 }
 
+async fn demand_free(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
+    let state: Option<String> = sqlx::query_scalar("SELECT state FROM users WHERE alias = ?")
+        .bind(alias.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let alias = alias.clone();
+    match state.as_deref() {
+        None => Ok(()),
+        Some("removed") => Err(StoreError::AliasRetired { alias }),
+        Some(_) => Err(StoreError::AliasTaken { alias }),
+    }
+}
+
+async fn insert(tx: &mut Write, user: &NewUser, now: OffsetDateTime) -> Result<(), StoreError> {
+    let until = user.password.one_time_until;
+    sqlx::query(
+        "INSERT INTO users (alias, role, password, one_time_until, display_name, email,
+             state, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'active', ?7, ?7)",
+    )
+    .bind(user.alias.as_str())
+    .bind(user.role.as_str())
+    .bind(user.password.hash.expose())
+    .bind(until.map(OffsetDateTime::unix_timestamp))
+    .bind(&user.details.display_name)
+    .bind(&user.details.email)
+    .bind(now.unix_timestamp())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 impl UserStore for SqliteStore {
     fn add_user<'a>(
         &'a self,
@@ -149,38 +185,34 @@ impl UserStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
+        let user = NewUser {
+            alias: alias.clone(),
+            role: role.clone(),
+            password: password.clone(),
+            details: Details::default(),
+        };
+        Box::pin(async move { self.add_users(&[user], by, now).await })
+    }
+
+    fn add_users<'a>(
+        &'a self,
+        users: &'a [NewUser],
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.write().await?;
-            let state: Option<String> =
-                sqlx::query_scalar("SELECT state FROM users WHERE alias = ?")
-                    .bind(alias.as_str())
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            let alias_owned = alias.clone();
-            match state.as_deref() {
-                None => {}
-                Some("removed") => return Err(StoreError::AliasRetired { alias: alias_owned }),
-                Some(_) => return Err(StoreError::AliasTaken { alias: alias_owned }),
+            for user in users {
+                demand_free(&mut tx, &user.alias).await?;
+                insert(&mut tx, user, now).await?;
+                let event = Event {
+                    by,
+                    action: Action::AddUser,
+                    object: format!("{} as {}", user.alias, user.role),
+                    outcome: OK,
+                };
+                append(&mut tx, &event, now).await?;
             }
-            sqlx::query(
-                "INSERT INTO users
-                     (alias, role, password, one_time_until, state, created_at, changed_at)
-                 VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?5)",
-            )
-            .bind(alias.as_str())
-            .bind(role.as_str())
-            .bind(password.hash.expose())
-            .bind(password.one_time_until.map(OffsetDateTime::unix_timestamp))
-            .bind(now.unix_timestamp())
-            .execute(&mut *tx)
-            .await?;
-            let event = Event {
-                by,
-                action: Action::AddUser,
-                object: format!("{alias} as {role}"),
-                outcome: OK,
-            };
-            append(&mut tx, &event, now).await?;
             Ok(tx.commit().await?)
         })
     }
@@ -225,6 +257,42 @@ impl UserStore for SqliteStore {
             now,
         };
         Box::pin(async move { self.change(change).await.map(drop) })
+    }
+
+    fn change_password<'a>(
+        &'a self,
+        change: &'a PasswordChange<'a>,
+        login: &'a SuccessfulLogin<'a>,
+        by: &'a Actor,
+        now: OffsetDateTime,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.write().await?;
+            let until = change.new.one_time_until;
+            let changed = sqlx::query(
+                "UPDATE users SET changed_at = ?1, password = ?2, one_time_until = ?3
+                 WHERE alias = ?4 AND password = ?5 AND state = 'active'",
+            )
+            .bind(now.unix_timestamp())
+            .bind(change.new.hash.expose())
+            .bind(until.map(OffsetDateTime::unix_timestamp))
+            .bind(change.alias.as_str())
+            .bind(change.old.expose())
+            .execute(&mut *tx)
+            .await?;
+            if changed.rows_affected() == 0 {
+                return Err(StoreError::PasswordReplaced);
+            }
+            remember_success(&mut tx, login, now).await?;
+            let event = Event {
+                by,
+                action: Action::SetPassword,
+                object: change.alias.to_string(),
+                outcome: OK,
+            };
+            append(&mut tx, &event, now).await?;
+            Ok(tx.commit().await?)
+        })
     }
 
     fn rehash<'a>(

@@ -1,0 +1,203 @@
+//! Who comes with alias and password: the same work and the same answer for unknown, wrong and
+//! disabled, for every endpoint that takes a password.
+
+use common::identity::{Alias, Role};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use crate::audit::{Action, Event};
+use crate::device::Device;
+use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError, Place, WeakPassword};
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::state::{App, Remote};
+use crate::store::{Password, PasswordChange, PasswordHash, User, UserState};
+use crate::throttle::Attempt;
+
+/// Who somebody says to be.
+#[derive(Deserialize)]
+pub struct Claim {
+    /// The alias, as it was sent.
+    pub alias: String,
+    /// The password that is to show it.
+    pub password: SecretString,
+}
+
+/// Somebody whose password was right a moment ago, chosen or one-time. Holds the place in the
+/// queue for the work that follows.
+pub struct Known {
+    user: User,
+    password: SecretString,
+    attempt: Attempt,
+    place: Place,
+}
+
+/// Somebody who has just logged in with a password of his own choice. Made only by
+/// [`Known::log_in`].
+#[derive(Debug, Clone)]
+pub struct LoggedInUser {
+    alias: Alias,
+    role: Role,
+}
+
+impl LoggedInUser {
+    /// The person.
+    pub fn alias(&self) -> &Alias {
+        &self.alias
+    }
+
+    /// What the store says the person may do.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+}
+
+/// Checks the password. A `device` whose certificate is the same person's is not held up by what
+/// strangers do.
+///
+/// # Errors
+/// One answer for unknown, wrong, disabled, and a one-time password that has ended; another for
+/// who must wait.
+pub async fn check(
+    app: &App,
+    remote: Remote,
+    device: Option<&Device>,
+    claim: Claim,
+) -> Result<Known, Refusal> {
+    if claim.password.expose_secret().len() > MAX_PASSWORD_BYTES {
+        return Err(Problem::Malformed.into());
+    }
+    let alias: Option<Alias> = claim.alias.parse().ok();
+    let attempt = Attempt::new(alias.as_ref(), remote.source());
+    let attempt = match device {
+        Some(device) => attempt.by_device_of(device.alias()),
+        None => attempt,
+    };
+    demand_patience(app, &attempt).await?;
+    let place = app.passwords.place().await?;
+    // Again, with the place in hand: no more guesses run at once than there are places.
+    demand_patience(app, &attempt).await?;
+    let user = match &alias {
+        Some(alias) => app.store.user(alias).await?,
+        None => None,
+    };
+    // A removed person has no password left, and gets the work of an unknown one.
+    let user = user.filter(|user| user.state != UserState::Removed);
+    let hash = user.as_ref().map(|user| user.password.hash.clone());
+    let (matches, place) = app
+        .passwords
+        .matches(place, claim.password.clone(), hash)
+        .await?;
+    let now = OffsetDateTime::now_utc();
+    match verdict(user, matches, now) {
+        Ok(user) => Ok(Known {
+            user,
+            password: claim.password,
+            attempt,
+            place,
+        }),
+        Err(outcome) => {
+            attempt.failed(app.store.as_ref(), outcome, now).await?;
+            drop(place);
+            Err(Problem::Unauthorized.into())
+        }
+    }
+}
+
+/// The person, or why not, for the log alone.
+fn verdict(user: Option<User>, matches: bool, now: OffsetDateTime) -> Result<User, &'static str> {
+    match user {
+        None => Err("no such user"),
+        Some(_) if !matches => Err("wrong password"),
+        Some(user) if user.state != UserState::Active => Err("disabled"),
+        Some(user) if user.password.one_time_until.is_some_and(|end| end < now) => {
+            Err("one-time password ended")
+        }
+        Some(user) => Ok(user),
+    }
+}
+
+async fn demand_patience(app: &App, attempt: &Attempt) -> Result<(), Refusal> {
+    let now = OffsetDateTime::now_utc();
+    match attempt.must_wait(app.store.as_ref(), now).await? {
+        Some(wait) => Err(Problem::TooManyAttempts(wait).into()),
+        None => Ok(()),
+    }
+}
+
+impl Known {
+    /// Logs in.
+    ///
+    /// # Errors
+    /// [`Problem::PasswordMustChange`] when the password was given for once.
+    pub async fn log_in(self, app: &App) -> Result<LoggedInUser, Refusal> {
+        let store = app.store.as_ref();
+        let now = OffsetDateTime::now_utc();
+        if self.user.password.one_time_until.is_some() {
+            let event = Event {
+                by: &self.attempt.member(&self.user.alias),
+                action: Action::Login,
+                object: self.user.alias.to_string(),
+                outcome: "one-time password, must be changed",
+            };
+            store.append(&event, now).await?;
+            return Err(Problem::PasswordMustChange.into());
+        }
+        self.attempt.succeeded(store, &self.user.alias, now).await?;
+        let stored = &self.user.password.hash;
+        if password::needs_rehash(stored) {
+            let (hash, _place) = hash(self.password, self.place).await?;
+            store.rehash(&self.user.alias, stored, &hash).await?;
+        }
+        Ok(LoggedInUser {
+            alias: self.user.alias,
+            role: self.user.role,
+        })
+    }
+
+    /// Replaces the password by another one of the person's choice.
+    ///
+    /// # Errors
+    /// The rule that the new one breaks.
+    pub async fn change_password(self, app: &App, new: SecretString) -> Result<(), Refusal> {
+        let store = app.store.as_ref();
+        let now = OffsetDateTime::now_utc();
+        let organisation = app.authority.root().display_name();
+        let alias = &self.user.alias;
+        let by = self.attempt.member(alias);
+        if let Err(weak) = check_new(&new, &self.password, &[alias.as_str(), organisation]) {
+            let event = Event {
+                by: &by,
+                action: Action::SetPassword,
+                object: alias.to_string(),
+                outcome: "the new password is not accepted",
+            };
+            store.append(&event, now).await?;
+            return Err(Problem::WeakPassword(weak).into());
+        }
+        let (hash, _place) = hash(new, self.place).await?;
+        let change = PasswordChange {
+            alias,
+            old: &self.user.password.hash,
+            new: &Password::chosen(hash),
+        };
+        self.attempt.changed_password(store, &change, now).await?;
+        Ok(())
+    }
+}
+
+fn check_new(new: &SecretString, old: &SecretString, names: &[&str]) -> Result<(), WeakPassword> {
+    password::check_new(new, names)?;
+    if password::is_same(new, old) {
+        return Err(WeakPassword::Same);
+    }
+    Ok(())
+}
+
+/// Hashes off the threads that serve, and keeps the place for as long.
+async fn hash(password: SecretString, place: Place) -> Result<(PasswordHash, Place), Refusal> {
+    let work = move || password::hash(&password).map(|hash| (hash, place));
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| PasswordError::Failed)??)
+}

@@ -1,0 +1,221 @@
+//! Passwords and profiles from a person's own device.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use captures::bare_peer::Person;
+use captures::device::Device;
+use captures::error::Result;
+use captures::foreign::{Flaw, Forger, leaf_of};
+use captures::organisation::{Organisation, PASSWORD, write_secret};
+use captures::process::{self, Finished, PATIENCE};
+use captures::rogue::Credentials;
+use captures::terminal::Terminal;
+use x509_cert::der::pem::{LineEnding, encode_string};
+
+const CHOSEN: &str = "plum glacier window ostrich seven";
+
+/// Adds a person with a one-time password, and tells it.
+fn add_for_once(organisation: &Organisation, alias: &str) -> Result<String> {
+    let added = organisation.run(&["user", "add", alias, "--one-time"])?;
+    let printed = added.success()?.stdout;
+    Ok(String::from_utf8_lossy(&printed).trim().to_owned())
+}
+
+fn log_in_with_new(device: &Device, alias: &str, old: &str, new: &str) -> Result<Finished> {
+    let (one, two) = (device.home().join("old"), device.home().join("new"));
+    write_secret(&one, old)?;
+    write_secret(&two, new)?;
+    let mut command = device.command(&["login", alias]);
+    command.arg("--password-file").arg(one);
+    process::run(command.arg("--new-password-file").arg(two))
+}
+
+fn change(device: &Device, old: &str, new: &str) -> Result<Finished> {
+    let (one, two) = (device.home().join("old"), device.home().join("new"));
+    write_secret(&one, old)?;
+    write_secret(&two, new)?;
+    let mut command = device.command(&["passwd"]);
+    command.arg("--old-password-file").arg(one);
+    process::run(command.arg("--new-password-file").arg(two))
+}
+
+#[test]
+fn a_password_given_for_once_is_replaced_at_the_first_login() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let once = add_for_once(&organisation, "alice")?;
+    let device = organisation.device()?;
+    device
+        .log_in_with("alice", &once)?
+        .refused(4, &["given for once", "--new-password-file"])?;
+    assert!(leaf_of(&device).is_err(), "a certificate was stored");
+    log_in_with_new(&device, "alice", &once, "alice alice alice")?
+        .refused(9, &["the new password is not accepted"])?;
+    assert!(leaf_of(&device).is_err(), "a certificate was stored");
+    log_in_with_new(&device, "alice", &once, CHOSEN)?.success()?;
+    assert!(leaf_of(&device).is_ok());
+    device.log_in_with("alice", &once)?.refused(4, &[])?;
+    // A chosen one stays as it is, whatever stands in the other file.
+    log_in_with_new(&device, "alice", CHOSEN, PASSWORD)?.success()?;
+    device.log_in_with("alice", CHOSEN)?.success().map(drop)
+}
+
+#[test]
+fn on_a_terminal_the_new_password_is_asked_for_until_it_is_good() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let once = add_for_once(&organisation, "alice")?;
+    let device = organisation.device()?;
+    let folder = device.folder();
+    let arguments = ["--dir", folder.to_str().unwrap(), "login", "alice"];
+    let mut terminal = Terminal::start(device.program(), &arguments, device.home())?;
+    terminal.answer_hidden("password: ", &once)?;
+    terminal.expect("given for once")?;
+    terminal.answer_hidden("new password: ", CHOSEN)?;
+    terminal.answer_hidden("new password again: ", "plum glacier window ostrich nine")?;
+    terminal.expect("The two do not match.")?;
+    for again in ["new password: ", "new password again: "] {
+        terminal.answer_hidden(again, "short")?;
+    }
+    terminal.expect("it has 5 characters")?;
+    for again in ["new password: ", "new password again: "] {
+        terminal.answer_hidden(again, CHOSEN)?;
+    }
+    terminal.expect("logged in as alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    for secret in [once.as_str(), CHOSEN] {
+        assert!(!terminal.transcript().contains(secret));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_dialogue_asks_for_another_password_when_one_is_needed() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let once = add_for_once(&organisation, "user1")?;
+    let mut person = Person::start(&organisation)?;
+    person.log_in("user1", &once)?;
+    for question in [
+        "Please enter a new password: ",
+        "Please enter the new password again: ",
+    ] {
+        person.terminal.answer_hidden(question, CHOSEN)?;
+    }
+    person.listen()?;
+    assert!(!person.terminal.transcript().contains(CHOSEN));
+    Ok(())
+}
+
+#[test]
+fn a_password_is_changed_by_who_knows_the_old_one() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    change(&alice, "not the password of alice", CHOSEN)?.refused(4, &["unauthorized"])?;
+    change(&alice, PASSWORD, PASSWORD)?.refused(9, &["it is the old one"])?;
+    change(&alice, PASSWORD, CHOSEN)?.success()?;
+    alice.run(&["whoami"])?.success()?;
+    alice.log_in_with("alice", PASSWORD)?.refused(4, &[])?;
+    alice.log_in_with("alice", CHOSEN)?.success()?;
+    // Without a terminal nothing is asked for.
+    alice
+        .run(&["passwd"])?
+        .refused(2, &["--old-password-file"])?;
+    let nobody = organisation.device()?;
+    change(&nobody, PASSWORD, CHOSEN)?.refused(2, &["ALIAS"])?;
+    Ok(())
+}
+
+#[test]
+fn a_profile_is_shown_and_changed_in_part() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let show = |arguments: &[&str]| -> Result<String> {
+        let shown = alice.run(arguments)?.success()?;
+        Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
+    };
+    let set = ["profile", "set", "--name", "Alice Lee"];
+    alice.run(&set)?.success()?;
+    alice
+        .run(&["profile", "set", "--email", "alice@example.org"])?
+        .success()?;
+    let shown = show(&["profile", "show"])?;
+    assert!(
+        shown.contains("Alice Lee") && shown.contains("alice@example.org"),
+        "{shown}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&show(&["profile", "show", "--json"])?)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "alias": "alice", "role": "member",
+            "display_name": "Alice Lee", "email": "alice@example.org",
+        })
+    );
+    alice
+        .run(&["profile", "set", "--email", "nowhere"])?
+        .refused(9, &["local@domain"])?;
+    alice
+        .run(&["profile", "set", "--name", "a\u{202e}b"])?
+        .refused(9, &[])?;
+    alice.run(&["profile", "set"])?.refused(2, &["--name"])?;
+    alice.run(&["profile", "set", "--name", ""])?.success()?;
+    assert!(!show(&["profile", "show"])?.contains("Lee"));
+    organisation.run(&["user", "disable", "alice"])?.success()?;
+    alice
+        .run(&["profile", "show"])?
+        .refused(3, &["certificate"])?;
+    let nobody = organisation.device()?;
+    nobody.run(&["profile", "show"])?.refused(3, &[]).map(drop)
+}
+
+#[test]
+fn who_guesses_at_the_same_address_does_not_hold_up_one_s_own_device() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let stranger = organisation.device()?;
+    for _ in 0..5 {
+        stranger
+            .log_in_with("alice", "not the password of alice")?
+            .refused(4, &["unauthorized"])?;
+    }
+    stranger
+        .log_in_with("alice", PASSWORD)?
+        .refused(4, &["too many failed logins"])?;
+    // Hers shows the certificate that it has.
+    alice.log_in("alice")?;
+    change(&alice, PASSWORD, CHOSEN)?.success().map(drop)
+}
+
+/// Puts another key and certificate where the peer keeps its own.
+fn replace_credentials(device: &Device, credentials: &Credentials) {
+    let pem = |label, der: &[u8]| encode_string(label, LineEnding::LF, der).unwrap();
+    let both = pem("PRIVATE KEY", credentials.key.secret_der())
+        + &pem("CERTIFICATE", &credentials.chain[0]);
+    write_secret(&device.folder().join("device.pem"), &both).unwrap();
+}
+
+#[test]
+fn a_certificate_that_the_server_does_not_take_does_not_hinder_a_login() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("bob")?;
+    let alice = organisation.person("alice")?;
+    let genuine = leaf_of(&alice)?;
+    let foreign = Forger::with_the_same_names(&organisation)?;
+    let root = Forger::with_the_root_key(&organisation)?;
+    for credentials in [
+        foreign.forge(&genuine, &Flaw::None)?,
+        foreign.forge(&genuine, &Flaw::Expired)?,
+        root.forge(&genuine, &Flaw::None)?,
+        root.forge(&genuine, &Flaw::Expired)?,
+    ] {
+        replace_credentials(&alice, &credentials);
+        assert_eq!(leaf_of(&alice)?, credentials.chain[0]);
+        alice.log_in("alice")?;
+    }
+    // One that was revoked is worth as little.
+    organisation.run(&["user", "disable", "alice"])?.success()?;
+    organisation.run(&["user", "enable", "alice"])?.success()?;
+    alice.log_in("alice")?;
+    alice.log_in("bob")?;
+    assert!(alice.run(&["whoami"])?.success()?.said().contains("bob"));
+    Ok(())
+}

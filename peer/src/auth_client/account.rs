@@ -1,0 +1,108 @@
+//! What belongs to a person, as the auth server keeps it: the password, and what others are told.
+
+use common::name::Escaped;
+use serde::{Deserialize, Serialize};
+use ureq::Body;
+use ureq::http::{Response, StatusCode};
+
+use super::{AuthClient, unauthorized};
+use crate::failure::{Exit, Failure};
+
+/// Bytes of a person's details in JSON.
+const MAX_DETAILS_BYTES: usize = 16 * 1024;
+
+/// The old password shows who it is. Both are wiped with the request.
+#[derive(Serialize)]
+struct Change<'a> {
+    alias: &'a str,
+    old: &'a str,
+    new: &'a str,
+}
+
+/// A person, as the auth server keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    /// The name in the organisation.
+    pub alias: String,
+    /// What the person may do.
+    pub role: String,
+    /// The name as people write it; may be empty.
+    pub display_name: String,
+    /// Where mail reaches the person; may be empty.
+    pub email: String,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    display_name: &'a str,
+    email: &'a str,
+}
+
+impl AuthClient {
+    /// Replaces a password.
+    ///
+    /// # Errors
+    /// With [`Exit::Refused`] when the new one is not accepted; else as a login.
+    pub fn change_password(&self, alias: &str, old: &str, new: &str) -> Result<(), Failure> {
+        let response = self.send_json("POST", "/password", &Change { alias, old, new })?;
+        match response.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            StatusCode::UNAUTHORIZED => Err(unauthorized()),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                Err(self.not_accepted("the new password is not accepted", response))
+            }
+            other => Err(self.refused(other, &response)),
+        }
+    }
+
+    /// The person that this device belongs to; needs [`AuthClient::with_device`].
+    ///
+    /// # Errors
+    /// When the server does not take the certificate, or cannot be reached.
+    pub fn me(&self) -> Result<Me, Failure> {
+        let request = self.agent.get(format!("{}/me", self.base));
+        let response = request.call().map_err(|error| self.failed(&error))?;
+        self.details(response)
+    }
+
+    /// Replaces what others are told of this person.
+    ///
+    /// # Errors
+    /// As [`AuthClient::me`], and when a text is not accepted.
+    pub fn set_details(&self, display_name: &str, email: &str) -> Result<Me, Failure> {
+        let details = Details {
+            display_name,
+            email,
+        };
+        let response = self.send_json("PUT", "/me", &details)?;
+        self.details(response)
+    }
+
+    fn details(&self, response: Response<Body>) -> Result<Me, Failure> {
+        match response.status() {
+            StatusCode::OK => {
+                let bytes = self.body(response, MAX_DETAILS_BYTES)?;
+                serde_json::from_slice(&bytes).map_err(|_| self.nonsense())
+            }
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                Err(self.not_accepted("the auth server does not accept this", response))
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure::new(
+                Exit::NotLoggedIn,
+                "the auth server does not take this device's certificate",
+            )
+            .hint("log in again with peer login")),
+            other => Err(self.refused(other, &response)),
+        }
+    }
+
+    fn not_accepted(&self, what: &str, response: Response<Body>) -> Failure {
+        match self.problem(response) {
+            Some(problem) => Failure::new(
+                Exit::Refused,
+                format!("{what}: {}", Escaped(&problem.detail)),
+            ),
+            None => self.nonsense(),
+        }
+    }
+}

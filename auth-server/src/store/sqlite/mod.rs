@@ -4,6 +4,7 @@
 mod attempts;
 mod audit_log;
 mod certificates;
+mod ledger;
 mod users;
 
 use std::path::Path;

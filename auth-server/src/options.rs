@@ -8,13 +8,15 @@ use common::identity::{Alias, Role};
 use common::limits::AUTH_SERVER_PORT;
 use root_ca::{Host, KeyType, RevocationReason, Serial};
 
+use crate::administration::remote::{DeviceFiles, ServerUrl};
 use crate::cli::{
-    BareArgs, CertCommand, Cli, Command as CliCommand, InitArgs, PasswordArgs, RootCommand,
-    RunArgs, UserCommand,
+    AuditCommand, BareArgs, CertCommand, Cli, Command as CliCommand, InitArgs, PasswordArgs,
+    RootCommand, RunArgs, UserCommand,
 };
+use crate::commands::desk::Place;
 use crate::config::parse_lifetime;
 use crate::failure::Failure;
-use crate::home::Home;
+use crate::home::{Home, data_dir};
 use crate::{terminal, ui};
 
 /// Kinds of root key.
@@ -169,6 +171,30 @@ pub enum CertAction {
     Revoke(Serial, RevocationReason),
 }
 
+/// Which entries of the audit log to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// So many of the last ones.
+    pub lines: u64,
+    /// And those that come.
+    pub follow: bool,
+    /// How to print them.
+    pub format: Format,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditAction {
+    /// Show the last entries.
+    Tail(Tail),
+    /// Write all entries after that number.
+    Export(u64),
+    /// Look for what was altered.
+    Verify,
+    /// The same in an export.
+    VerifyFile(PathBuf),
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -179,9 +205,11 @@ pub enum Action {
     /// Serve.
     Run(Run),
     /// Administer people.
-    User(UserAction),
+    User(Place, UserAction),
     /// Look into the ledger of certificates.
-    Cert(CertAction),
+    Cert(Place, CertAction),
+    /// Look into the audit log.
+    Audit(Place, AuditAction),
     /// Show the root.
     RootShow,
     /// Print its fingerprint.
@@ -229,21 +257,46 @@ fn check(cli: Cli) -> Result<Options, Failure> {
         Some(dir) => dir,
         None => Home::default_dir()?,
     };
-    let action = match cli.command {
-        None => bare()?,
-        Some(CliCommand::Init(args)) => Action::Init(init(args)?),
-        Some(CliCommand::Run(args)) => Action::Run(run(args)?),
-        Some(CliCommand::User(command)) => Action::User(user(command)),
-        Some(CliCommand::Cert(command)) => Action::Cert(cert(command)),
-        Some(CliCommand::Root(RootCommand::Show)) => Action::RootShow,
-        Some(CliCommand::Root(RootCommand::Fingerprint)) => Action::RootFingerprint,
-        Some(CliCommand::Root(RootCommand::Export)) => Action::RootExport,
+    let home = Home::new(dir);
+    let there = cli.server.map(|url| there(&url, cli.device)).transpose()?;
+    let place = |there: Option<Place>| there.unwrap_or_else(|| Place::Here(home.clone()));
+    let action = match (cli.command, there) {
+        (Some(CliCommand::User(command)), there) => Action::User(place(there), user(command)),
+        (Some(CliCommand::Cert(command)), there) => Action::Cert(place(there), cert(command)),
+        (Some(CliCommand::Audit(command)), there) => Action::Audit(place(there), audit(command)),
+        (_, Some(_)) => return Err(needs_the_machine()),
+        (Some(CliCommand::Init(args)), None) => Action::Init(init(args)?),
+        (Some(CliCommand::Run(args)), None) => Action::Run(run(args)?),
+        (Some(CliCommand::Root(RootCommand::Show)), None) => Action::RootShow,
+        (Some(CliCommand::Root(RootCommand::Fingerprint)), None) => Action::RootFingerprint,
+        (Some(CliCommand::Root(RootCommand::Export)), None) => Action::RootExport,
+        (None, None) => bare()?,
     };
     Ok(Options {
-        home: Home::new(dir),
+        home,
         passphrase_file: cli.passphrase_file,
         action,
     })
+}
+
+fn there(url: &str, device: Option<PathBuf>) -> Result<Place, Failure> {
+    let server: ServerUrl = url
+        .parse()
+        .map_err(|error| Failure::usage(format!("--server: {error}")))?;
+    let dir = match device {
+        Some(dir) => dir,
+        None => data_dir("orgshare")
+            .ok_or_else(|| Failure::usage("there is no home directory").cure("give --device"))?,
+    };
+    Ok(Place::There(server, DeviceFiles::new(dir)))
+}
+
+fn needs_the_machine() -> Failure {
+    Failure::usage(
+        "--server (or ORGSHARE_AUTH_SERVER) is for user, cert and audit; this command needs the \
+         machine itself",
+    )
+    .cure("run it there, without --server")
 }
 
 fn bare() -> Result<Action, Failure> {
@@ -336,5 +389,22 @@ fn cert(command: CertCommand) -> CertAction {
         }),
         CertCommand::Show { serial, json } => CertAction::Show(serial, json.into()),
         CertCommand::Revoke { serial, reason } => CertAction::Revoke(serial, reason),
+    }
+}
+
+fn audit(command: AuditCommand) -> AuditAction {
+    match command {
+        AuditCommand::Tail {
+            lines,
+            follow,
+            json,
+        } => AuditAction::Tail(Tail {
+            lines,
+            follow,
+            format: json.into(),
+        }),
+        AuditCommand::Export { after } => AuditAction::Export(after),
+        AuditCommand::Verify { file: None } => AuditAction::Verify,
+        AuditCommand::Verify { file: Some(file) } => AuditAction::VerifyFile(file),
     }
 }

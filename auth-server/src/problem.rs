@@ -5,8 +5,30 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
+/// The `type` of a problem that a client's program tells apart from others.
+pub mod kind {
+    /// No member's certificate was shown.
+    pub const CERTIFICATE_NEEDED: &str = "urn:orgshare:problem:certificate-needed";
+    /// The certificate has ended.
+    pub const CERTIFICATE_EXPIRED: &str = "urn:orgshare:problem:certificate-expired";
+    /// The certificate was revoked, or its member is blocked.
+    pub const CERTIFICATE_REFUSED: &str = "urn:orgshare:problem:certificate-refused";
+    /// The member's role does not allow it.
+    pub const NOT_ALLOWED: &str = "urn:orgshare:problem:not-allowed";
+    /// Somebody has the alias.
+    pub const ALIAS_TAKEN: &str = "urn:orgshare:problem:alias-taken";
+    /// Somebody had the alias.
+    pub const ALIAS_RETIRED: &str = "urn:orgshare:problem:alias-retired";
+    /// Nobody has the alias.
+    pub const NO_SUCH_USER: &str = "urn:orgshare:problem:no-such-user";
+    /// No certificate has the number.
+    pub const NO_SUCH_CERTIFICATE: &str = "urn:orgshare:problem:no-such-certificate";
+    /// A new password is not accepted; the detail says why.
+    pub const WEAK_PASSWORD: &str = "urn:orgshare:problem:weak-password";
+}
+
 /// What a client is told. The log has the cause, under the request's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// Not the JSON object that is expected, or a value in it is out of bounds.
     Malformed,
@@ -24,6 +46,22 @@ pub enum Problem {
     CertificateRefused,
     /// The member's role does not allow it.
     NotAllowed,
+    /// The body is not of the form that the resource takes.
+    BadBody,
+    /// A name in the path is not of its form.
+    BadPath,
+    /// The query is not of the form that the resource takes.
+    BadQuery,
+    /// Somebody has the alias.
+    AliasTaken,
+    /// Somebody had the alias, and it is never given out again.
+    AliasRetired,
+    /// Nobody has the alias.
+    NoSuchUser,
+    /// No certificate has the number.
+    NoSuchCertificate,
+    /// A new password breaks a rule, which is told.
+    WeakPassword(String),
     /// No such resource.
     NotFound,
     /// The resource has no such method.
@@ -45,14 +83,21 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
 impl Problem {
     /// The status code.
-    pub fn status(self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed | Self::Host | Self::Request(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed
+            | Self::Host
+            | Self::Request(_)
+            | Self::BadBody
+            | Self::BadPath
+            | Self::BadQuery => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
                 StatusCode::UNAUTHORIZED
             }
             Self::CertificateRefused | Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::AliasTaken | Self::AliasRetired => StatusCode::CONFLICT,
+            Self::WeakPassword(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound | Self::NoSuchUser | Self::NoSuchCertificate => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -62,7 +107,25 @@ impl Problem {
         }
     }
 
-    fn detail(self) -> String {
+    /// What kind of problem it is, where the status does not say it all.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::CertificateNeeded => kind::CERTIFICATE_NEEDED,
+            Self::CertificateExpired => kind::CERTIFICATE_EXPIRED,
+            Self::CertificateRefused => kind::CERTIFICATE_REFUSED,
+            Self::NotAllowed => kind::NOT_ALLOWED,
+            Self::AliasTaken => kind::ALIAS_TAKEN,
+            Self::AliasRetired => kind::ALIAS_RETIRED,
+            Self::NoSuchUser => kind::NO_SUCH_USER,
+            Self::NoSuchCertificate => kind::NO_SUCH_CERTIFICATE,
+            Self::WeakPassword(_) => kind::WEAK_PASSWORD,
+            // "the problem has no additional semantics beyond that of the HTTP status code"
+            // (RFC 9457, 4.2.1).
+            _ => "about:blank",
+        }
+    }
+
+    fn detail(&self) -> String {
         let fixed = match self {
             Self::Malformed => {
                 "the body must be a JSON object with the texts alias, password and csr"
@@ -74,6 +137,14 @@ impl Problem {
             Self::CertificateExpired => "the certificate has ended; renew it or log in again",
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
             Self::NotAllowed => "this is for administrators",
+            Self::BadBody => "the body is not the JSON object that this resource takes",
+            Self::BadPath => "the path names no alias or serial number",
+            Self::BadQuery => "the query is not what this resource takes",
+            Self::AliasTaken => "the alias exists already",
+            Self::AliasRetired => "the alias was removed, and an alias is never given out twice",
+            Self::NoSuchUser => "there is no such user",
+            Self::NoSuchCertificate => "there is no such certificate",
+            Self::WeakPassword(reason) => reason,
             Self::NotFound => "there is nothing here",
             Self::MethodNotAllowed => "this resource has no such method",
             Self::Timeout => "the request took too long",
@@ -85,9 +156,9 @@ impl Problem {
         fixed.to_owned()
     }
 
-    fn retry_after(self) -> Option<Duration> {
+    fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts(wait) => Some(wait),
+            Self::TooManyAttempts(wait) => Some(*wait),
             Self::Unavailable => Some(UNAVAILABLE_RETRY),
             _ => None,
         }
@@ -97,7 +168,7 @@ impl Problem {
     pub fn response(self) -> Response<Body> {
         let status = self.status();
         let document = serde_json::json!({
-            "type": "about:blank",
+            "type": self.kind(),
             "title": status.canonical_reason().unwrap_or_default(),
             "status": status.as_u16(),
             "detail": self.detail(),

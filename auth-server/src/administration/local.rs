@@ -2,14 +2,13 @@ use std::sync::Arc;
 
 use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
-use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 
 use super::{
     AdminError, Administration, Answer, CertificateView, NewPassword, OneTimePassword, UserView,
 };
-use crate::audit::{Actor, Record};
-use crate::password::{self, PasswordError};
+use crate::audit::{Actor, AuditPage};
+use crate::password::{self, PasswordQueue};
 use crate::store::{CertificateFilter, Password, Store, StoreError};
 
 /// How long a one-time password may wait for its person: a week's absence.
@@ -20,16 +19,29 @@ pub struct Local {
     store: Arc<dyn Store>,
     organisation: String,
     by: Actor,
+    hashing: PasswordQueue,
 }
 
 impl Local {
-    /// On behalf of `by`; `organisation` is a name that no password may consist of.
-    pub fn new(store: Arc<dyn Store>, organisation: &str, by: Actor) -> Self {
+    /// On behalf of `by`; `organisation` is a name that no password may consist of, and `hashing`
+    /// the queue in which new passwords wait to be hashed.
+    pub fn new(
+        store: Arc<dyn Store>,
+        organisation: &str,
+        by: Actor,
+        hashing: PasswordQueue,
+    ) -> Self {
         Self {
             store,
             organisation: organisation.to_owned(),
             by,
+            hashing,
         }
+    }
+
+    /// For whoever may use the server's folder on its machine.
+    pub fn console(store: Arc<dyn Store>, organisation: &str) -> Self {
+        Self::new(store, organisation, Actor::console(), PasswordQueue::new(1))
     }
 
     async fn prepare(
@@ -44,20 +56,13 @@ impl Local {
             }
             NewPassword::OneTime => (password::random()?, true),
         };
-        let hash = hash(secret.clone()).await?;
+        let hash = self.hashing.hash(secret.clone()).await?;
         let password = Password {
             hash,
             one_time_until: one_time.then(|| OffsetDateTime::now_utc() + ONE_TIME_LIFE),
         };
         Ok((password, one_time.then_some(secret)))
     }
-}
-
-/// Hashes off the threads that serve.
-async fn hash(secret: SecretString) -> Result<crate::store::PasswordHash, PasswordError> {
-    tokio::task::spawn_blocking(move || password::hash(&secret))
-        .await
-        .map_err(|_| PasswordError::Failed)?
 }
 
 impl Administration for Local {
@@ -185,7 +190,11 @@ impl Administration for Local {
         })
     }
 
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>> {
-        Box::pin(async move { Ok(self.store.entries(after, limit).await?) })
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, AuditPage> {
+        Box::pin(async move { Ok(self.store.audit_page(after, limit).await?) })
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(async move { Ok(self.store.close().await?) })
     }
 }

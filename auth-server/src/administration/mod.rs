@@ -1,9 +1,13 @@
 //! What an administrator does, whoever carries it out: [`Local`] on the store of this machine, for
-//! the command line and behind the `/admin` routes of the server.
+//! the command line and behind the `/admin` routes of the server; [`Remote`] through these routes,
+//! for the command line on an administrator's own device.
 
 mod local;
+mod read_log;
 mod records;
+pub mod remote;
 mod text;
+pub mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,11 +15,14 @@ use std::pin::Pin;
 use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 pub use local::Local;
+pub use read_log::{AUDIT_PAGE, read_log};
 pub use records::{CertificateState, CertificateView, UserView};
+pub use remote::Remote;
 
-use crate::audit::Record;
+use crate::audit::AuditPage;
 use crate::failure::Failure;
 use crate::password::{PasswordError, WeakPassword};
 use crate::store::{CertificateFilter, StoreError};
@@ -28,7 +35,13 @@ pub enum AdminError {
     Store(#[from] StoreError),
     /// The password is not accepted.
     #[error("the password is not accepted: {0}")]
-    Weak(#[from] WeakPassword),
+    Weak(String),
+    /// The audit log has no entry of that number.
+    #[error("there is no entry {seq} in the audit log")]
+    NoSuchEntry {
+        /// The number.
+        seq: u64,
+    },
     /// The password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -37,12 +50,20 @@ pub enum AdminError {
     Remote(Failure),
 }
 
+impl From<WeakPassword> for AdminError {
+    fn from(weak: WeakPassword) -> Self {
+        Self::Weak(weak.to_string())
+    }
+}
+
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
         match error {
             AdminError::Store(error) => error.into(),
             AdminError::Weak(_) => Self::other(error.to_string())
                 .cure("choose a longer or less common one, such as four or five random words"),
+            AdminError::NoSuchEntry { .. } => Self::other(error.to_string())
+                .cure("see which there are with: auth-server audit tail"),
             AdminError::Password(error) => Self::other(error.to_string()),
             AdminError::Remote(failure) => failure,
         }
@@ -50,10 +71,11 @@ impl From<AdminError> for Failure {
 }
 
 /// A password that an administrator sets.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NewPassword {
     /// This one, which the person keeps.
-    Chosen(SecretString),
+    Chosen(#[serde(serialize_with = "wire::expose")] SecretString),
     /// A random one, which only serves to choose another one at the first login.
     OneTime,
 }
@@ -121,6 +143,9 @@ pub trait Administration: Send + Sync {
         reason: RevocationReason,
     ) -> Answer<'a, ()>;
 
-    /// At most `limit` entries of the audit log after that number.
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>>;
+    /// At most `limit` entries of the audit log after that number, with their checkpoints.
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, AuditPage>;
+
+    /// Lets go of what is held: the last thing to be done.
+    fn close(&self) -> Answer<'_, ()>;
 }

@@ -1,5 +1,7 @@
 //! One endpoint, one file.
 
+pub mod admin;
+pub mod body;
 pub mod healthz;
 pub mod root_crl;
 pub mod root_crt;

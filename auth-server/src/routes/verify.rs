@@ -8,22 +8,18 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::identity::Alias;
-use http_body_util::BodyExt;
 use root_ca::{IssueError, ProvenKey, Subject};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use time::OffsetDateTime;
-use zeroize::Zeroizing;
 
 use crate::audit::Actor;
 use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError};
 use crate::problem::Problem;
+use crate::routes::body;
 use crate::state::{App, LoggedInUser, Remote, RequestId, Shared};
 use crate::store::{Issuance, PasswordHash, StoreError, StoreLedger, UserState};
 use crate::throttle::Attempt;
-
-/// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
-const MAX_BODY_BYTES: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 struct Login {
@@ -102,7 +98,7 @@ async fn certificate(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refusal> {
-    if !is_json(headers) {
+    if !body::is_json(headers) {
         return Err(Problem::NotJson.into());
     }
     let login = read_login(body).await?;
@@ -112,25 +108,8 @@ async fn certificate(
     issue(app, &user, &key, &by).await
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-}
-
-async fn read_login(mut body: Body) -> Result<Login, Problem> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BODY_BYTES));
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::Malformed)?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > MAX_BODY_BYTES {
-                return Err(Problem::TooLarge);
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
+async fn read_login(body: Body) -> Result<Login, Problem> {
+    let bytes = body::read(body).await?;
     let login: Login = serde_json::from_slice(&bytes).map_err(|_| Problem::Malformed)?;
     if login.password.expose_secret().len() > MAX_PASSWORD_BYTES {
         return Err(Problem::Malformed);

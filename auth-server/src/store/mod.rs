@@ -18,7 +18,7 @@ use common::identity::Alias;
 use root_ca::Serial;
 
 pub use attempts::{AttemptStore, Attempts, FailedLogin};
-pub use audit_log::{AuditStore, Checkpoint};
+pub use audit_log::AuditStore;
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, StoreLedger,
 };

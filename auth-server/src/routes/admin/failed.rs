@@ -1,0 +1,22 @@
+use crate::administration::AdminError;
+use crate::password::PasswordError;
+use crate::problem::Problem;
+use crate::store::StoreError;
+
+/// What an administrator is told of a failure. What he can do nothing about is in the log.
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(StoreError::AliasTaken { .. }) => Self::AliasTaken,
+            AdminError::Store(StoreError::AliasRetired { .. }) => Self::AliasRetired,
+            AdminError::Store(StoreError::NoSuchUser { .. }) => Self::NoSuchUser,
+            AdminError::Store(StoreError::NoSuchCertificate { .. }) => Self::NoSuchCertificate,
+            AdminError::Weak(reason) => Self::WeakPassword(reason),
+            AdminError::Password(PasswordError::Busy) => Self::Unavailable,
+            error => {
+                tracing::error!(%error, "an administrator's request failed here");
+                Self::Unavailable
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Bodies in JSON, bounded, and wiped when they have been read.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A body of that form, and of no other; or such an answer.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _app: &Shared) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::NotJson);
+        }
+        let bytes = read(request.into_body()).await?;
+        // What serde says of a wrong body may hold a piece of it, such as a password.
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|_| Problem::BadBody)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            // It may hold a password that was made for somebody.
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => (headers, bytes).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "an answer has no form in JSON");
+                Problem::Unavailable.into_response()
+            }
+        }
+    }
+}
+
+/// Whether the body is said to be JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Reads a body up to the limit.
+///
+/// # Errors
+/// When there is more, or the client goes away.
+pub async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BODY_BYTES));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::Malformed)?;
+        if let Ok(data) = frame.into_data() {
+            if bytes.len() + data.len() > MAX_BODY_BYTES {
+                return Err(Problem::TooLarge);
+            }
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes)
+}

@@ -82,6 +82,8 @@ fn only_an_administrator_of_this_moment_gets_anything() {
     succeeded(&org.command(&["cert", "revoke", &revoked.serial()]));
     // The certificate goes on saying admin, and nobody has revoked it.
     sql(&org, "UPDATE users SET role = 'member' WHERE alias = 'was'");
+    let elsewhere = Org::new();
+    let theirs = authority(&elsewhere);
     let authority = authority(&org);
     let now = OffsetDateTime::now_utc();
     let forge = |subject: &Subject, at, recorded| certify(&org, &authority, subject, at, recorded);
@@ -91,14 +93,7 @@ fn only_an_administrator_of_this_moment_gets_anything() {
     let long_ended = forge(&admin, now - Duration::days(40), true);
     let unknown = forge(&admin, now, false);
     let https = forge(&Subject::AuthServer { hosts }, now, true);
-    let elsewhere = Org::new();
-    let foreign = certify(
-        &elsewhere,
-        &support::member::authority(&elsewhere),
-        &admin,
-        now,
-        false,
-    );
+    let foreign = certify(&elsewhere, &theirs, &admin, now, false);
 
     let before = state(&org);
     for (who, expected) in [

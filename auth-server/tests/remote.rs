@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
-use std::io::Write as _;
 use support::member::*;
 use support::*;
 use tempfile::TempDir;
@@ -322,4 +324,84 @@ fn the_peer_s_own_folder_is_the_default() {
         .output()
         .unwrap();
     succeeded(&output);
+}
+
+/// A server with a certificate of the organisation that answers everybody the same.
+fn impostor(org: &Org, answer: Vec<u8>) -> String {
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    let authority = authority(org);
+    let hosts = vec!["127.0.0.1".parse().unwrap()];
+    let https = root_ca::Subject::AuthServer { hosts };
+    let https = certify(org, &authority, &https, OffsetDateTime::now_utc(), false);
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(https.key_pkcs8));
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(auth_server::tls::provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![https.leaf], key)
+            .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(tls, socket.unwrap());
+            let _ = stream.read(&mut [0; 8192]);
+            let _ = stream.write_all(&answer);
+            let _ = stream.flush();
+        }
+    });
+    url
+}
+
+#[test]
+fn answers_that_no_auth_server_gives_are_refused() {
+    let away = Away::new();
+    let ask = |answer: &[u8], args: &[&str]| {
+        let url = impostor(&away.org, answer.to_vec());
+        remotely(&url, away.device.path(), args, "")
+    };
+    let good = away.server.url();
+    let redirect =
+        format!("HTTP/1.1 302 Found\r\nlocation: {good}/admin/users\r\ncontent-length: 0\r\n\r\n");
+    for answer in [
+        &redirect[..],
+        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<ht>",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 500 \x1b[2J\r\ncontent-length: 3\r\n\r\n\x1b[2",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}",
+    ] {
+        let output = ask(answer.as_bytes(), &["user", "list"]);
+        assert!(!output.status.success(), "{answer}: {}", said(&output));
+        assert!(
+            output.stdout.is_empty() && !said(&output).contains('\x1b'),
+            "{answer}"
+        );
+    }
+    let busy = "HTTP/1.1 503 x\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
+    failed(
+        &ask(busy.as_bytes(), &["user", "list"]),
+        75,
+        "try again in 7 s",
+    );
+    // A log that never ends.
+    let hash = "0".repeat(64);
+    let entry = format!(
+        r#"{{"seq":1,"at":"2026-11-21T00:00:00Z","actor":"-","source":"-","action":"login","object":"x","outcome":"ok","hash":"{hash}"}}"#
+    );
+    let entries = vec![entry; 1000].join(",");
+    let body = format!(r#"{{"entries":[{entries}],"checkpoints":[],"last":1000}}"#);
+    let page = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let output = ask(page.as_bytes(), &["audit", "export"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("does not answer like an auth server"),
+        "{}",
+        said(&output)
+    );
 }

@@ -182,7 +182,7 @@ impl<'a> Verifier<'a> {
 
     fn entry(&mut self, entry: &Record) -> Result<(), Tampering> {
         self.follows(entry.seq)?;
-        if entry.hash != entry.hash_after(&self.last.hash) {
+        if entry.hash != entry.hash_after(&self.last.hash) || !is_whole(entry.at) {
             return Err(Tampering::Altered { seq: entry.seq });
         }
         self.last = entry.into();
@@ -192,7 +192,7 @@ impl<'a> Verifier<'a> {
 
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Tampering> {
         let (seq, last) = (checkpoint.seq, self.last.after);
-        if checkpoint.verify(self.root).is_err() {
+        if checkpoint.verify(self.root).is_err() || !is_whole(checkpoint.at) {
             return Err(Tampering::Forged { seq });
         }
         if seq > last {
@@ -224,6 +224,12 @@ impl<'a> Verifier<'a> {
         self.ended = true;
         Ok(())
     }
+}
+
+/// Whether it is written in whole seconds of UTC, as all times here are: hashes and signatures cover
+/// the seconds since 1970 alone.
+fn is_whole(time: OffsetDateTime) -> bool {
+    time.nanosecond() == 0 && time.offset().is_utc()
 }
 
 /// The place behind an entry.

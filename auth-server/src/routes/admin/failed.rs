@@ -20,3 +20,22 @@ impl From<AdminError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_and_a_broken_store_are_told_as_busy_without_their_cause() {
+        let damaged = StoreError::Damaged {
+            detail: "page 7".into(),
+        };
+        for error in [AdminError::Password(PasswordError::Busy), damaged.into()] {
+            let problem = Problem::from(error);
+            assert_eq!(problem, Problem::Unavailable);
+            let response = problem.response();
+            assert_eq!(response.status(), 503);
+            assert!(response.headers().contains_key("retry-after"));
+        }
+    }
+}

@@ -37,6 +37,8 @@ pub enum JournalError {
 #[derive(Debug)]
 pub struct Journal {
     told: u64,
+    /// Whether the last look failed: said once, not twice a second.
+    failing: bool,
     next_checkpoint: OffsetDateTime,
 }
 
@@ -50,15 +52,20 @@ impl Journal {
         let vouched = app.store.last_checkpoint().await?;
         Ok(Self {
             told: vouched.map_or(0, |checkpoint| checkpoint.seq),
+            failing: false,
             next_checkpoint: now,
         })
     }
 
     /// Tells what is new, and has it vouched for when an hour is over.
     pub async fn turn(&mut self, app: &App, now: OffsetDateTime) {
-        if let Err(error) = self.tell(app).await {
+        let outcome = self.tell(app).await;
+        if let Err(error) = &outcome
+            && !self.failing
+        {
             tracing::error!(%error, "the audit log cannot be read");
         }
+        self.failing = outcome.is_err();
         if now >= self.next_checkpoint {
             self.next_checkpoint = now + CHECKPOINT_EVERY;
             vouch(app, now).await;

@@ -387,6 +387,13 @@ async fn a_revoked_certificate_is_not_renewed(store: &dyn Store) {
     let new = renew(&old).await.unwrap();
     let found = store.certificate(&new.serial).await.unwrap().unwrap();
     assert_eq!(found.renews, Some(old.serial));
+    let told = store.audit_page(0, 100).await.unwrap().entries;
+    let told = told.last().unwrap();
+    let object = format!("{} of alice after {}", new.serial, old.serial);
+    assert_eq!(
+        (told.action.as_str(), &told.object),
+        ("cert.renew", &object)
+    );
     assert!(renew(&bobs).await.is_err());
     let reason = RevocationReason::KeyCompromise;
     let by = console();

@@ -155,7 +155,7 @@ impl<'a> Verifier<'a> {
 
     fn begin(&mut self, start: Start) -> Result<(), Tampering> {
         if start.after == 0 && start != Start::GENESIS {
-            return Err(Tampering::Altered { seq: 0 });
+            return Err(Tampering::NoStart);
         }
         self.begun = Some(start);
         self.last = start;

@@ -149,3 +149,84 @@ async fn read_through(app: &App, after: u64) -> Result<Start, JournalError> {
     verifier.finish()?;
     Ok(reached)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use common::identity::Alias;
+    use root_ca::{Authority, KeyType, Profile, ProfileConfig, SoftwareKey};
+    use time::Duration;
+
+    use super::*;
+    use crate::audit::{Action, Event, OK};
+    use crate::denials::Denials;
+    use crate::password::PasswordChecker;
+    use crate::publish::CrlPublisher;
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{AuditStore, Store};
+
+    async fn app(folder: &std::path::Path, now: OffsetDateTime) -> App {
+        let key = SoftwareKey::generate(KeyType::P256).unwrap();
+        let authority = Authority::create("Acme", Box::new(key), now).unwrap();
+        let path = folder.join("store.sqlite");
+        std::fs::write(&path, b"").unwrap();
+        let root = authority.root().fingerprint();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::create(&path, &root).await.unwrap());
+        App {
+            crl: CrlPublisher::start(&authority, store.as_ref(), now)
+                .await
+                .unwrap(),
+            authority,
+            profile: Profile::new(&ProfileConfig::default()).unwrap(),
+            store,
+            passwords: PasswordChecker::new(1).unwrap(),
+            root_pem: String::new(),
+            denials: Denials::default(),
+        }
+    }
+
+    async fn write(store: &dyn AuditStore, now: OffsetDateTime) {
+        let alice: Alias = "alice".parse().unwrap();
+        let event = Event {
+            by: &Actor::console(),
+            action: Action::UnlockUser,
+            object: alice.to_string(),
+            outcome: OK,
+        };
+        store.append(&event, now).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_root_key_signs_at_the_start_hourly_and_only_what_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = OffsetDateTime::now_utc();
+        let app = app(folder.path(), start).await;
+        let mut journal = Journal::open(&app, start).await.unwrap();
+        let signed = async || {
+            app.store
+                .last_checkpoint()
+                .await
+                .unwrap()
+                .map(|last| last.seq)
+        };
+        journal.turn(&app, start).await;
+        assert_eq!(signed().await, None);
+        write(app.store.as_ref(), start).await;
+        for (minutes, expected) in [(1, None), (59, None), (60, Some(1)), (120, Some(1))] {
+            journal.turn(&app, start + Duration::minutes(minutes)).await;
+            assert_eq!(signed().await, expected, "after {minutes} minutes");
+        }
+        write(app.store.as_ref(), start).await;
+        for (minutes, expected) in [(121, 1), (179, 1), (180, 2)] {
+            journal.turn(&app, start + Duration::minutes(minutes)).await;
+            assert_eq!(signed().await, Some(expected), "after {minutes} minutes");
+        }
+        assert_eq!(journal.told, 2);
+        write(app.store.as_ref(), start).await;
+        journal.close(&app).await;
+        assert_eq!(signed().await, Some(3));
+        let last = app.store.last_checkpoint().await.unwrap().unwrap();
+        assert_eq!(last.verify(app.authority.root()), Ok(()));
+    }
+}

@@ -42,11 +42,14 @@ pub async fn run(place: Place, action: AuditAction) -> Result<(), Failure> {
 async fn tail(desk: &Desk, tail: &Tail) -> Result<(), Failure> {
     let last = desk.administration().audit(0, 0).await?.last;
     let mut after = show(desk, last.saturating_sub(tail.lines), tail.format).await?;
-    while tail.follow {
+    if !tail.follow {
+        return Ok(());
+    }
+    // Until a signal ends the program.
+    loop {
         tokio::time::sleep(FOLLOW_EVERY).await;
         after = show(desk, after, tail.format).await?;
     }
-    Ok(())
 }
 
 /// Shows what is behind that entry; returns the last one shown.

@@ -1,26 +1,61 @@
-//! Bodies of requests: JSON objects of bounded size.
+//! Bodies in JSON, bounded, and wiped when they have been read.
 
 use axum::body::Body;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::problem::Problem;
+use crate::state::Shared;
 
 /// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Reads a body that says to be JSON. Its bytes are wiped: it may hold a password.
+/// A body of that form, and of no other; or such an answer.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _app: &Shared) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        json(&parts.headers, body).await.map(Self)
+    }
+}
+
+/// Reads a body that must be JSON of the form of `T`.
 ///
 /// # Errors
-/// When it is not JSON, too large, or not what is expected.
+/// When it is something else, or too long.
 pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
     if !is_json(headers) {
         return Err(Problem::NotJson);
     }
     let bytes = read(body).await?;
+    // What serde says of a wrong body may hold a piece of it, such as a password.
     serde_json::from_slice(&bytes).map_err(|_| Problem::Malformed)
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            // It may hold a password that was made for somebody.
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => (headers, bytes).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "an answer has no form in JSON");
+                Problem::Unavailable.into_response()
+            }
+        }
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -13,7 +13,8 @@ use crate::options::{KeyChoice, LogFormat};
 ///
 /// Started without a command on a terminal, it makes the certificate authority if there is none,
 /// lets you add users, and serves. Exit codes: 0 done, 1 error, 2 usage, 10 a local file,
-/// 130 interrupted, 143 terminated.
+/// 130 interrupted, 143 terminated; with --server also 3 not logged in, 5 server not reached,
+/// 7 not trusted, 9 refused, 75 try again.
 #[derive(Debug, Parser)]
 #[command(name = "auth-server", version, disable_help_subcommand = true)]
 pub struct Cli {
@@ -30,6 +31,21 @@ pub struct Cli {
         env = "ORGSHARE_AUTH_PASSPHRASE_FILE"
     )]
     pub passphrase_file: Option<PathBuf>,
+
+    /// Administer this server over the network, as the administrator logged in on this device
+    /// (user, cert and audit commands)
+    #[arg(
+        long,
+        global = true,
+        value_name = "https://HOST:PORT",
+        env = "ORGSHARE_AUTH_SERVER"
+    )]
+    pub server: Option<String>,
+
+    /// With --server: where the peer on this device keeps its key and certificate [default:
+    /// orgshare in the user's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "ORGSHARE_DIR")]
+    pub device: Option<PathBuf>,
 
     /// What to do
     #[command(subcommand)]
@@ -52,6 +68,9 @@ pub enum Command {
     /// Show or export the CRL that was signed last
     #[command(subcommand)]
     Crl(CrlCommand),
+    /// Read and verify the log of who did what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Show the root certificate
     #[command(subcommand)]
     Root(RootCommand),
@@ -302,6 +321,35 @@ pub enum CertCommand {
         /// Why, as RFC 5280 names it
         #[arg(long, default_value = "unspecified")]
         reason: RevocationReason,
+    },
+}
+
+/// Commands on the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show the last entries
+    Tail {
+        /// So many
+        #[arg(short = 'n', long, default_value_t = 10)]
+        lines: u64,
+        /// Go on with those that come
+        #[arg(short, long)]
+        follow: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the log to standard output, one JSON object a line, to be kept elsewhere
+    Export {
+        /// Only what came after this entry
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: u64,
+    },
+    /// Look for entries that were altered, taken away, put in or moved; exit code 1 if there are
+    Verify {
+        /// In this export, or in several behind each other, instead of in the store; - for
+        /// standard input
+        file: Option<PathBuf>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! Who asks, as far as a certificate shows it: extractors for routes that demand one. Each is a
 //! proof; a route that takes it cannot be reached without.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -11,7 +11,9 @@ use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::audit::{Action, Actor, Event};
+use crate::denials::Telling;
 use crate::problem::Problem;
+use crate::router::{MAX_LOGGED_METHOD, MAX_LOGGED_PATH, cut};
 use crate::state::{App, Remote, Shared};
 use crate::store::{StoreError, UserState};
 
@@ -154,19 +156,32 @@ impl FromRequestParts<Shared> for Administrator {
         if device.role.as_str() == ADMIN_ROLE {
             return Ok(Self(device));
         }
-        let event = Event {
-            by: &device.by,
-            action: Action::Administer,
-            object: format!("{} {}", parts.method, parts.uri.path()),
-            outcome: "not an administrator",
-        };
-        let now = OffsetDateTime::now_utc();
-        app.store
-            .append(&event, now)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        deny(&device, parts, app).await?;
         Err(Problem::NotAllowed)
     }
+}
+
+/// Tells the audit log that a member asked for what is for administrators.
+async fn deny(device: &Device, parts: &Parts, app: &App) -> Result<(), Problem> {
+    let outcome = match app.denials.count(&device.alias, Instant::now()) {
+        Telling::Told => "not an administrator",
+        Telling::Last => "not an administrator; no more is told for an hour",
+        Telling::Silent => return Ok(()),
+    };
+    let event = Event {
+        by: &device.by,
+        action: Action::Administer,
+        object: format!(
+            "{} {}",
+            cut(parts.method.as_str(), MAX_LOGGED_METHOD),
+            cut(parts.uri.path(), MAX_LOGGED_PATH)
+        ),
+        outcome,
+    };
+    app.store
+        .append(&event, OffsetDateTime::now_utc())
+        .await
+        .map_err(|error| unavailable(&error))
 }
 
 async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem> {

@@ -10,8 +10,18 @@ use crate::store::StoreError;
 
 /// Wrong usage.
 pub const EXIT_USAGE: u8 = 2;
+/// The device has no certificate, or one that has expired.
+pub const EXIT_NOT_LOGGED_IN: u8 = 3;
+/// The auth server cannot be reached.
+pub const EXIT_UNREACHABLE: u8 = 5;
+/// A certificate is not trusted, or was revoked.
+pub const EXIT_NOT_TRUSTED: u8 = 7;
+/// The auth server refuses.
+pub const EXIT_REFUSED: u8 = 9;
 /// A file or folder of this machine.
 pub const EXIT_LOCAL_FILE: u8 = 10;
+/// To be tried again.
+pub const EXIT_TEMPORARY: u8 = 75;
 /// Ended by SIGINT.
 pub const EXIT_INTERRUPTED: u8 = 130;
 /// Ended by SIGTERM.
@@ -35,20 +45,46 @@ impl Failure {
         }
     }
 
-    /// The command was given wrongly.
-    pub fn usage(happened: impl Into<String>) -> Self {
+    fn with_code(code: u8, happened: impl Into<String>) -> Self {
         Self {
-            code: EXIT_USAGE,
+            code,
             ..Self::other(happened)
         }
     }
 
+    /// The command was given wrongly.
+    pub fn usage(happened: impl Into<String>) -> Self {
+        Self::with_code(EXIT_USAGE, happened)
+    }
+
+    /// The device has no certificate that is valid.
+    pub fn not_logged_in(happened: impl Into<String>) -> Self {
+        Self::with_code(EXIT_NOT_LOGGED_IN, happened)
+    }
+
+    /// The auth server gives no answer.
+    pub fn unreachable(happened: impl Into<String>) -> Self {
+        Self::with_code(EXIT_UNREACHABLE, happened)
+    }
+
+    /// One of the two sides does not believe the other.
+    pub fn not_trusted(happened: impl Into<String>) -> Self {
+        Self::with_code(EXIT_NOT_TRUSTED, happened)
+    }
+
+    /// The auth server knows who asks, and says no.
+    pub fn refused(happened: impl Into<String>) -> Self {
+        Self::with_code(EXIT_REFUSED, happened)
+    }
+
     /// A file or folder cannot be used.
     pub fn local_file(happened: impl Into<String>) -> Self {
-        Self {
-            code: EXIT_LOCAL_FILE,
-            ..Self::other(happened)
-        }
+        Self::with_code(EXIT_LOCAL_FILE, happened)
+    }
+
+    /// It may work later.
+    pub fn temporary(happened: impl Into<String>) -> Self {
+        Self::with_code(EXIT_TEMPORARY, happened)
     }
 
     /// Adds what to do next.

@@ -34,14 +34,7 @@ impl Home {
         if rustix::process::geteuid().is_root() {
             return Ok(PathBuf::from("/var/lib/orgshare"));
         }
-        let absolute = |name: &str| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        absolute("XDG_DATA_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-            .map(|data| data.join("orgshare-auth"))
+        data_dir("orgshare-auth")
             .ok_or_else(|| Failure::usage("there is no home directory").cure("give --dir"))
     }
 
@@ -117,6 +110,18 @@ impl Home {
     pub fn config(&self) -> Result<Config, Failure> {
         Config::load(&self.config_file())
     }
+}
+
+/// A folder among the user's data (XDG Base Directory Specification).
+pub fn data_dir(name: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map(|data| data.join(name))
 }
 
 /// A certificate in PEM with Unix line ends.

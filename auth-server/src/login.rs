@@ -174,7 +174,7 @@ impl Known {
                 outcome: "the new password is not accepted",
             };
             store.append(&event, now).await?;
-            return Err(Problem::WeakPassword(weak).into());
+            return Err(Problem::WeakPassword(weak.to_string()).into());
         }
         let (hash, _place) = hash(new, self.place).await?;
         let change = PasswordChange {

@@ -9,13 +9,15 @@ use common::limits::AUTH_SERVER_PORT;
 use root_ca::{Host, KeyType, RevocationReason, Serial};
 use time::Duration;
 
+use crate::administration::remote::{DeviceFiles, ServerUrl};
 use crate::cli::{
-    BareArgs, CertCommand, CertFilterArgs, Cli, Command as CliCommand, CrlCommand, InitArgs,
-    PasswordArgs, RootCommand, RunArgs, UserCommand,
+    AuditCommand, BareArgs, CertCommand, CertFilterArgs, Cli, Command as CliCommand, CrlCommand,
+    InitArgs, PasswordArgs, RootCommand, RunArgs, UserCommand,
 };
+use crate::commands::desk::Place;
 use crate::config::{parse_lifetime, parse_time};
 use crate::failure::Failure;
-use crate::home::Home;
+use crate::home::{Home, data_dir};
 use crate::{terminal, ui};
 
 /// Kinds of root key.
@@ -216,6 +218,30 @@ pub enum CrlAction {
     Export(CrlForm),
 }
 
+/// Which entries of the audit log to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// So many of the last ones.
+    pub lines: u64,
+    /// And those that come.
+    pub follow: bool,
+    /// How to print them.
+    pub format: Format,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditAction {
+    /// Show the last entries.
+    Tail(Tail),
+    /// Write all entries after that number.
+    Export(u64),
+    /// Look for what was altered.
+    Verify,
+    /// The same in an export.
+    VerifyFile(PathBuf),
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -226,11 +252,13 @@ pub enum Action {
     /// Serve.
     Run(Run),
     /// Administer people.
-    User(UserAction),
+    User(Place, UserAction),
     /// Look into the ledger of certificates.
-    Cert(CertAction),
+    Cert(Place, CertAction),
     /// Look at the CRL.
-    Crl(CrlAction),
+    Crl(Place, CrlAction),
+    /// Look into the audit log.
+    Audit(Place, AuditAction),
     /// Show the root.
     RootShow,
     /// Print its fingerprint.
@@ -281,31 +309,52 @@ fn check(cli: Cli) -> Result<Options, Failure> {
         Some(dir) => dir,
         None => Home::default_dir()?,
     };
-    let action = match cli.command {
-        None => bare()?,
-        Some(CliCommand::Init(args)) => Action::Init(init(args)?),
-        Some(CliCommand::Run(args)) => Action::Run(run(args)?),
-        Some(CliCommand::User(command)) => Action::User(user(command)),
-        Some(CliCommand::Cert(command)) => Action::Cert(cert(command)?),
-        Some(CliCommand::Crl(CrlCommand::Show { json })) => {
-            Action::Crl(CrlAction::Show(json.into()))
+    let home = Home::new(dir);
+    let there = cli.server.map(|url| there(&url, cli.device)).transpose()?;
+    let here = Place::Here(home.clone());
+    let place = |there: Option<Place>| there.unwrap_or_else(|| here.clone());
+    let action = match (cli.command, there) {
+        // A table of people takes longer than a request may, and is added as a whole.
+        (Some(CliCommand::User(UserCommand::Import { .. })), Some(_)) => {
+            return Err(needs_the_machine());
         }
-        Some(CliCommand::Crl(CrlCommand::Export { pem })) => {
-            Action::Crl(CrlAction::Export(if pem {
-                CrlForm::Pem
-            } else {
-                CrlForm::Der
-            }))
-        }
-        Some(CliCommand::Root(RootCommand::Show)) => Action::RootShow,
-        Some(CliCommand::Root(RootCommand::Fingerprint)) => Action::RootFingerprint,
-        Some(CliCommand::Root(RootCommand::Export)) => Action::RootExport,
+        (Some(CliCommand::User(command)), there) => Action::User(place(there), user(command)),
+        (Some(CliCommand::Cert(command)), there) => Action::Cert(place(there), cert(command)?),
+        (Some(CliCommand::Audit(command)), there) => Action::Audit(place(there), audit(command)),
+        (_, Some(_)) => return Err(needs_the_machine()),
+        (Some(CliCommand::Init(args)), None) => Action::Init(init(args)?),
+        (Some(CliCommand::Run(args)), None) => Action::Run(run(args)?),
+        (Some(CliCommand::Crl(command)), None) => Action::Crl(here, crl(command)),
+        (Some(CliCommand::Root(RootCommand::Show)), None) => Action::RootShow,
+        (Some(CliCommand::Root(RootCommand::Fingerprint)), None) => Action::RootFingerprint,
+        (Some(CliCommand::Root(RootCommand::Export)), None) => Action::RootExport,
+        (None, None) => bare()?,
     };
     Ok(Options {
-        home: Home::new(dir),
+        home,
         passphrase_file: cli.passphrase_file,
         action,
     })
+}
+
+fn there(url: &str, device: Option<PathBuf>) -> Result<Place, Failure> {
+    let server: ServerUrl = url
+        .parse()
+        .map_err(|error| Failure::usage(format!("--server: {error}")))?;
+    let dir = match device {
+        Some(dir) => dir,
+        None => data_dir("orgshare")
+            .ok_or_else(|| Failure::usage("there is no home directory").cure("give --device"))?,
+    };
+    Ok(Place::There(server, DeviceFiles::new(dir)))
+}
+
+pub(crate) fn needs_the_machine() -> Failure {
+    Failure::usage(
+        "--server (or ORGSHARE_AUTH_SERVER) is for user, cert and audit; this command needs the \
+         machine itself",
+    )
+    .cure("run it there, without --server")
 }
 
 fn bare() -> Result<Action, Failure> {
@@ -430,4 +479,29 @@ fn which(filter: &CertFilterArgs) -> Result<Which, Failure> {
         CertFilterArgs { expired: true, .. } => Which::Expired,
         _ => Which::Valid,
     })
+}
+
+fn crl(command: CrlCommand) -> CrlAction {
+    match command {
+        CrlCommand::Show { json } => CrlAction::Show(json.into()),
+        CrlCommand::Export { pem: true } => CrlAction::Export(CrlForm::Pem),
+        CrlCommand::Export { pem: false } => CrlAction::Export(CrlForm::Der),
+    }
+}
+
+fn audit(command: AuditCommand) -> AuditAction {
+    match command {
+        AuditCommand::Tail {
+            lines,
+            follow,
+            json,
+        } => AuditAction::Tail(Tail {
+            lines,
+            follow,
+            format: json.into(),
+        }),
+        AuditCommand::Export { after } => AuditAction::Export(after),
+        AuditCommand::Verify { file: None } => AuditAction::Verify,
+        AuditCommand::Verify { file: Some(file) } => AuditAction::VerifyFile(file),
+    }
 }

@@ -98,12 +98,11 @@ pub fn needs_rehash(hash: &PasswordHash) -> bool {
     !hash.expose().starts_with(&today)
 }
 
-/// Bounded room for hashing: so many at once, so many waiting, and no more.
-#[derive(Debug)]
-pub struct PasswordChecker {
+/// Bounded room for hashing: so many at once, so many waiting, and no more. Clones share the room.
+#[derive(Debug, Clone)]
+pub struct PasswordQueue {
     working: Arc<Semaphore>,
     queue: Arc<Semaphore>,
-    dummy: PasswordHash,
 }
 
 /// Logins that may wait for a place: about ten seconds of work on two cores.
@@ -116,20 +115,13 @@ pub struct Place {
     _queue: tokio::sync::OwnedSemaphorePermit,
 }
 
-impl PasswordChecker {
+impl PasswordQueue {
     /// Room for `parallel` hashes at once.
-    ///
-    /// # Errors
-    /// When the hash for unknown people cannot be made.
-    pub fn new(parallel: usize) -> Result<Self, PasswordError> {
-        let mut nobody = [0; 16];
-        rand::fill(&mut nobody).map_err(|_| PasswordError::Failed)?;
-        let nobody: String = nobody.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self {
+    pub fn new(parallel: usize) -> Self {
+        Self {
             working: Arc::new(Semaphore::new(parallel.max(1))),
             queue: Arc::new(Semaphore::new(parallel.max(1) + MAX_WAITING)),
-            dummy: hash(&SecretString::from(nobody))?,
-        })
+        }
     }
 
     /// Waits for a place.
@@ -148,6 +140,56 @@ impl PasswordChecker {
             _working: working.map_err(|_| PasswordError::Busy)?,
             _queue: queue,
         })
+    }
+
+    /// Waits for a place and hashes on the blocking pool.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when the queue is full, or [`PasswordError::Failed`].
+    pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, PasswordError> {
+        let place = self.place().await?;
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            hash(&password)
+        })
+        .await
+        .map_err(|_| PasswordError::Failed)?
+    }
+}
+
+/// Compares passwords with stored hashes, in a queue.
+#[derive(Debug)]
+pub struct PasswordChecker {
+    queue: PasswordQueue,
+    dummy: PasswordHash,
+}
+
+impl PasswordChecker {
+    /// Room for `parallel` hashes at once.
+    ///
+    /// # Errors
+    /// When the hash for unknown people cannot be made.
+    pub fn new(parallel: usize) -> Result<Self, PasswordError> {
+        let mut nobody = [0; 16];
+        rand::fill(&mut nobody).map_err(|_| PasswordError::Failed)?;
+        let nobody: String = nobody.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self {
+            queue: PasswordQueue::new(parallel),
+            dummy: hash(&SecretString::from(nobody))?,
+        })
+    }
+
+    /// The queue, for new passwords to stand in too.
+    pub fn queue(&self) -> &PasswordQueue {
+        &self.queue
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when the queue is full.
+    pub async fn place(&self) -> Result<Place, PasswordError> {
+        self.queue.place().await
     }
 
     /// Compares on the blocking pool. Without a `hash`, for somebody unknown, does the same work
@@ -201,8 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_instead_of_growing() {
-        let checker = PasswordChecker::new(1).unwrap();
-        let checker = Arc::new(checker);
+        let checker = PasswordQueue::new(1);
         let first = checker.place().await.unwrap();
         let mut waiting = Vec::new();
         for _ in 0..MAX_WAITING {
@@ -217,6 +258,8 @@ mod tests {
             waiting.push(place);
         }
         assert_eq!(checker.place().await.unwrap_err(), PasswordError::Busy);
+        let secret = SecretString::from("a new one");
+        assert_eq!(checker.hash(secret).await, Err(PasswordError::Busy));
         drop(first);
         assert!(waiting.remove(0).await.is_ok());
     }

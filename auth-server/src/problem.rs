@@ -6,10 +6,35 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::details::DetailsError;
-use crate::password::WeakPassword;
+
+/// The `type` of a problem that a client's program tells apart from others.
+pub mod kind {
+    /// No member's certificate was shown.
+    pub const CERTIFICATE_NEEDED: &str = "urn:orgshare:problem:certificate-needed";
+    /// The certificate has ended.
+    pub const CERTIFICATE_EXPIRED: &str = "urn:orgshare:problem:certificate-expired";
+    /// The certificate was revoked, or its member is blocked.
+    pub const CERTIFICATE_REFUSED: &str = "urn:orgshare:problem:certificate-refused";
+    /// The member's role does not allow it.
+    pub const NOT_ALLOWED: &str = "urn:orgshare:problem:not-allowed";
+    /// Somebody has the alias.
+    pub const ALIAS_TAKEN: &str = "urn:orgshare:problem:alias-taken";
+    /// Somebody had the alias.
+    pub const ALIAS_RETIRED: &str = "urn:orgshare:problem:alias-retired";
+    /// Nobody has the alias.
+    pub const NO_SUCH_USER: &str = "urn:orgshare:problem:no-such-user";
+    /// No certificate has the number.
+    pub const NO_SUCH_CERTIFICATE: &str = "urn:orgshare:problem:no-such-certificate";
+    /// The password was given for once, and only serves to choose another one.
+    pub const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
+    /// Name or e-mail address is not accepted; the detail says why.
+    pub const DETAILS: &str = "urn:orgshare:problem:details";
+    /// A new password is not accepted; the detail says why.
+    pub const WEAK_PASSWORD: &str = "urn:orgshare:problem:weak-password";
+}
 
 /// What a client is told. The log has the cause, under the request's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// Not the JSON object that is expected, or a value in it is out of bounds.
     Malformed,
@@ -21,8 +46,6 @@ pub enum Problem {
     Unauthorized,
     /// The password was right, was given for once, and only serves to choose another one.
     PasswordMustChange,
-    /// The new password is not accepted; told only to who knew the old one.
-    WeakPassword(WeakPassword),
     /// What a member tells of himself is not accepted.
     Details(DetailsError),
     /// A member's certificate is needed, and none was shown.
@@ -37,6 +60,20 @@ pub enum Problem {
     TooManyRenewals(Duration),
     /// The member's role does not allow it.
     NotAllowed,
+    /// A name in the path is not of its form.
+    BadPath,
+    /// The query is not of the form that the resource takes.
+    BadQuery,
+    /// Somebody has the alias.
+    AliasTaken,
+    /// Somebody had the alias, and it is never given out again.
+    AliasRetired,
+    /// Nobody has the alias.
+    NoSuchUser,
+    /// No certificate has the number.
+    NoSuchCertificate,
+    /// A new password breaks a rule, which is told.
+    WeakPassword(String),
     /// No such resource.
     NotFound,
     /// The resource has no such method.
@@ -58,19 +95,23 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
 impl Problem {
     /// The status code.
-    pub fn status(self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed | Self::Host | Self::Request(_) | Self::KeyInUse => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Malformed
+            | Self::Host
+            | Self::Request(_)
+            | Self::KeyInUse
+            | Self::BadPath
+            | Self::BadQuery => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
                 StatusCode::UNAUTHORIZED
             }
             Self::CertificateRefused | Self::NotAllowed | Self::PasswordMustChange => {
                 StatusCode::FORBIDDEN
             }
+            Self::AliasTaken | Self::AliasRetired => StatusCode::CONFLICT,
             Self::WeakPassword(_) | Self::Details(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchUser | Self::NoSuchCertificate => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -80,24 +121,33 @@ impl Problem {
         }
     }
 
-    /// What programs tell the problem by, where the status alone does not say it (RFC 9457, 3.1.1).
-    fn kind(self) -> &'static str {
+    /// What kind of problem it is, where the status does not say it all.
+    fn kind(&self) -> &'static str {
         match self {
-            Self::PasswordMustChange => "urn:orgshare:problem:password-must-change",
-            Self::WeakPassword(_) => "urn:orgshare:problem:weak-password",
-            Self::Details(_) => "urn:orgshare:problem:details",
+            Self::CertificateNeeded => kind::CERTIFICATE_NEEDED,
+            Self::CertificateExpired => kind::CERTIFICATE_EXPIRED,
+            Self::CertificateRefused => kind::CERTIFICATE_REFUSED,
+            Self::NotAllowed => kind::NOT_ALLOWED,
+            Self::PasswordMustChange => kind::PASSWORD_MUST_CHANGE,
+            Self::AliasTaken => kind::ALIAS_TAKEN,
+            Self::AliasRetired => kind::ALIAS_RETIRED,
+            Self::NoSuchUser => kind::NO_SUCH_USER,
+            Self::NoSuchCertificate => kind::NO_SUCH_CERTIFICATE,
+            Self::WeakPassword(_) => kind::WEAK_PASSWORD,
+            Self::Details(_) => kind::DETAILS,
+            // "the problem has no additional semantics beyond that of the HTTP status code"
+            // (RFC 9457, 4.2.1).
             _ => "about:blank",
         }
     }
 
-    fn detail(self) -> String {
+    fn detail(&self) -> String {
         let fixed = match self {
             Self::Malformed => "the body is not the JSON object that is expected here",
             Self::Host => "the request must have one Host header",
             Self::Request(error) => return error.to_string(),
             Self::Unauthorized => "alias or password is wrong",
             Self::PasswordMustChange => "this password was given for once; choose another one",
-            Self::WeakPassword(weak) => return weak.to_string(),
             Self::Details(error) => return error.to_string(),
             Self::CertificateNeeded => "this needs a member's certificate (mutual TLS)",
             Self::CertificateExpired => "the certificate has ended; renew it or log in again",
@@ -105,6 +155,13 @@ impl Problem {
             Self::KeyInUse => "the request's key has been certified before; make a fresh one",
             Self::TooManyRenewals(_) => "too many renewals of one device; try again later",
             Self::NotAllowed => "this is for administrators",
+            Self::BadPath => "the path names no alias or serial number",
+            Self::BadQuery => "the query is not what this resource takes",
+            Self::AliasTaken => "the alias exists already",
+            Self::AliasRetired => "the alias was removed, and an alias is never given out twice",
+            Self::NoSuchUser => "there is no such user",
+            Self::NoSuchCertificate => "there is no such certificate",
+            Self::WeakPassword(reason) => reason,
             Self::NotFound => "there is nothing here",
             Self::MethodNotAllowed => "this resource has no such method",
             Self::Timeout => "the request took too long",
@@ -116,9 +173,9 @@ impl Problem {
         fixed.to_owned()
     }
 
-    fn retry_after(self) -> Option<Duration> {
+    fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts(wait) | Self::TooManyRenewals(wait) => Some(wait),
+            Self::TooManyAttempts(wait) | Self::TooManyRenewals(wait) => Some(*wait),
             Self::Unavailable => Some(UNAVAILABLE_RETRY),
             _ => None,
         }

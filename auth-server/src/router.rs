@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::problem::Problem;
-use crate::routes::{healthz, me, password, renew, root_crl, root_crt, verify};
+use crate::routes::{admin, healthz, me, password, renew, root_crl, root_crt, verify};
 use crate::state::{Remote, RequestId, Shared};
 use crate::ui::ACCESS;
 
@@ -17,17 +17,14 @@ use crate::ui::ACCESS;
 /// of 64 KiB over a bad line.
 const REQUEST_SECS: u64 = 30;
 
-/// Bytes of a path and of a method in the log.
-const MAX_LOGGED_PATH: usize = 256;
-const MAX_LOGGED_METHOD: usize = 32;
+/// Bytes of a path and of a method in a log.
+pub(crate) const MAX_LOGGED_PATH: usize = 256;
+pub(crate) const MAX_LOGGED_METHOD: usize = 32;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes, with their limits and the access log around them.
 pub fn router(app: Shared) -> Router {
-    let route = |method: MethodRouter<Shared>| {
-        method.fallback(|| std::future::ready(Problem::MethodNotAllowed))
-    };
     Router::new()
         .route("/verify", route(post(verify::verify)))
         .route("/renew", route(post(renew::renew)))
@@ -36,11 +33,17 @@ pub fn router(app: Shared) -> Router {
         .route("/root.crt", route(get(root_crt::root_crt)))
         .route("/root.crl", route(get(root_crl::root_crl)))
         .route("/healthz", route(get(healthz::healthz)))
+        .merge(admin::routes())
         .fallback(|| std::future::ready(Problem::NotFound))
         .layer(from_fn(time_limit))
         .layer(from_fn(one_host))
         .layer(from_fn_with_state(app.clone(), access_log))
         .with_state(app)
+}
+
+/// A resource, which says so when it has no such method.
+pub(crate) fn route(method: MethodRouter<Shared>) -> MethodRouter<Shared> {
+    method.fallback(|| std::future::ready(Problem::MethodNotAllowed))
 }
 
 /// RFC 9112, 3.2: who speaks HTTP/1.1 names one host.
@@ -92,7 +95,7 @@ async fn access_log(
 }
 
 /// The first so many bytes of a text, and a sign that there was more.
-fn cut(text: &str, max: usize) -> String {
+pub(crate) fn cut(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }

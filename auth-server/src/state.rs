@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use root_ca::{Authority, Profile};
 
+use crate::administration::Local;
+use crate::audit::Actor;
+use crate::denials::Denials;
 use crate::password::PasswordChecker;
 use crate::publish::CrlPublisher;
 use crate::store::Store;
@@ -27,6 +30,17 @@ pub struct App {
     pub crl: CrlPublisher,
     /// The root certificate, PEM.
     pub root_pem: String,
+    /// Who was told lately that he is no administrator.
+    pub denials: Denials,
+}
+
+impl App {
+    /// What can be done on behalf of somebody; new passwords stand in the queue of the logins.
+    pub fn administration(&self, by: Actor) -> Local {
+        let organisation = self.authority.root().display_name();
+        let queue = self.passwords.queue().clone();
+        Local::new(self.store.clone(), organisation, by, queue)
+    }
 }
 
 /// The parts, shared.

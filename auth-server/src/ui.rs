@@ -27,6 +27,8 @@ use crate::options::LogFormat;
 
 /// The target of access log events.
 pub const ACCESS: &str = "access";
+/// The target of entries of the audit log.
+pub const AUDIT: &str = "audit";
 
 const LOG_TIME: &[BorrowedFormatItem<'static>] =
     format_description!("[day]/[month repr:short]/[year] [hour]:[minute]:[second]");
@@ -224,9 +226,19 @@ where
         };
         write!(out, "[{time}] {level}{}", fields.take("message"))?;
         for (name, value) in &fields.0 {
-            write!(out, " {name}={value}")?;
+            write!(out, " {name}={}", quoted(value))?;
         }
         writeln!(out)
+    }
+}
+
+/// A value in quotation marks if it could be taken for more than one: nothing in it can pass for
+/// another field.
+fn quoted(value: &str) -> String {
+    if value.contains([' ', '"', '=']) {
+        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        value.to_owned()
     }
 }
 
@@ -257,6 +269,13 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_value_in_a_log_line_passes_for_another_field() {
+        assert_eq!(quoted("alice"), "alice");
+        assert_eq!(quoted("a outcome=ok"), "\"a outcome=ok\"");
+        assert_eq!(quoted("a\" outcome=\"ok"), "\"a\\\" outcome=\\\"ok\"");
+    }
 
     #[test]
     fn nothing_that_moves_the_cursor_or_hides_text_reaches_the_terminal() {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use auth_server::audit::{Actor, GENESIS, Hash};
+use auth_server::audit::{Actor, Checkpoint, GENESIS, Hash, Record, Start};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
     CertificateFilter, Counted, Details, FailedLogin, Issuance, MAX_RENEWALS, NewUser, Password,
@@ -297,7 +297,9 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
     store.remove(&name, &by, noon()).await.unwrap();
     // What fails leaves no trace.
     assert!(store.enable(&name, &by, noon()).await.is_err());
-    let entries = store.entries(0, 100).await.unwrap();
+    let page = store.audit_page(0, 100).await.unwrap();
+    assert_eq!(page.last, 10);
+    let entries = page.entries;
     let told: Vec<String> = entries
         .iter()
         .map(|entry| format!("{} {} {}", entry.action, entry.object, entry.outcome))
@@ -325,8 +327,46 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
         );
         previous = entry.hash;
     }
-    assert_eq!(store.entries(8, 1).await.unwrap(), entries[8..9]);
-    assert_eq!(store.last_entry().await.unwrap().as_ref(), entries.last());
+    let one = store.audit_page(8, 1).await.unwrap();
+    assert_eq!(one.entries, entries[8..9]);
+    let none = store.audit_page(u64::MAX, 10).await.unwrap();
+    assert_eq!((none.entries.len(), none.last), (0, 10));
+    let end = store.audit_end().await.unwrap();
+    assert_eq!(end, entries.last().unwrap().into());
+}
+
+async fn checkpoints_come_with_their_entries(store: &dyn Store) {
+    assert_eq!(store.audit_end().await.unwrap(), Start::GENESIS);
+    assert_eq!(store.last_checkpoint().await.unwrap(), None);
+    for name in ["alice", "bob", "carol"] {
+        add(store, name).await.unwrap();
+    }
+    let entries = store.audit_page(0, 10).await.unwrap().entries;
+    let checkpoint = |entry: &Record| Checkpoint {
+        seq: entry.seq,
+        hash: entry.hash,
+        at: noon(),
+        signature: vec![7; 64],
+    };
+    let (first, last) = (checkpoint(&entries[0]), checkpoint(&entries[2]));
+    store.add_checkpoint(&first).await.unwrap();
+    store.add_checkpoint(&last).await.unwrap();
+    // The first word counts.
+    let other = Checkpoint {
+        signature: vec![8; 64],
+        ..last.clone()
+    };
+    store.add_checkpoint(&other).await.unwrap();
+    assert_eq!(store.last_checkpoint().await.unwrap(), Some(last.clone()));
+    let with = async |after, limit| store.audit_page(after, limit).await.unwrap().checkpoints;
+    assert_eq!(with(0, 10).await, [first.clone(), last.clone()]);
+    assert_eq!(with(0, 2).await, [first]);
+    assert_eq!(with(1, 1).await, []);
+    assert_eq!(with(2, 1).await, [last]);
+    assert_eq!(with(0, 0).await, []);
+    // Of an entry that is not there, none.
+    let beyond = Checkpoint { seq: 4, ..other };
+    assert!(store.add_checkpoint(&beyond).await.is_err());
 }
 
 async fn another_role_revokes_and_stops_what_is_under_way(store: &dyn Store) {
@@ -366,6 +406,13 @@ async fn a_revoked_certificate_is_not_renewed(store: &dyn Store) {
     let new = renew(&old).await.unwrap();
     let found = store.certificate(&new.serial).await.unwrap().unwrap();
     assert_eq!(found.renews, Some(old.serial));
+    let told = store.audit_page(0, 100).await.unwrap().entries;
+    let told = told.last().unwrap();
+    let object = format!("{} of alice after {}", new.serial, old.serial);
+    assert_eq!(
+        (told.action.as_str(), &told.object),
+        ("cert.renew", &object)
+    );
     assert!(renew(&bobs).await.is_err());
     let reason = RevocationReason::KeyCompromise;
     let by = console();
@@ -682,7 +729,7 @@ async fn a_password_is_changed_only_while_the_old_one_counts(store: &dyn Store) 
         store.last_success(&login.remembers).await.unwrap(),
         Some(noon())
     );
-    let entries = store.entries(0, 10).await.unwrap().len();
+    let entries = store.audit_page(0, 10).await.unwrap().entries.len();
     let again = store.change_password(&change, &login, &by, noon()).await;
     assert!(matches!(again, Err(StoreError::PasswordReplaced)));
     store.disable(&name, &by, noon()).await.unwrap();
@@ -693,7 +740,10 @@ async fn a_password_is_changed_only_while_the_old_one_counts(store: &dyn Store) 
     let blocked = store.change_password(&change, &login, &by, noon()).await;
     assert!(matches!(blocked, Err(StoreError::PasswordReplaced)));
     // Disabling alone left a trace.
-    assert_eq!(store.entries(0, 10).await.unwrap().len(), entries + 1);
+    assert_eq!(
+        store.audit_page(0, 10).await.unwrap().entries.len(),
+        entries + 1
+    );
 }
 
 async fn many_people_are_added_together_or_not_at_all(store: &dyn Store) {
@@ -713,12 +763,12 @@ async fn many_people_are_added_together_or_not_at_all(store: &dyn Store) {
         assert!(matches!(refused, Err(StoreError::AliasTaken { .. })));
         assert_eq!(store.users().await.unwrap().len(), 1);
     }
-    assert_eq!(store.entries(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.audit_page(0, 10).await.unwrap().entries.len(), 1);
     let users = ["alice", "bob"].map(user);
     store.add_users(&users, &by, noon()).await.unwrap();
     let bob = store.user(&alias("bob")).await.unwrap().unwrap();
     assert_eq!(bob.details.display_name, "BOB");
-    assert_eq!(store.entries(0, 10).await.unwrap().len(), 3);
+    assert_eq!(store.audit_page(0, 10).await.unwrap().entries.len(), 3);
 }
 
 macro_rules! suite {
@@ -748,6 +798,7 @@ suite!(
     failures_are_counted_until_cleared_or_old,
     a_success_is_remembered_and_clears_its_own_failures_alone,
     every_change_is_in_the_audit_log_in_one_chain,
+    checkpoints_come_with_their_entries,
     another_role_revokes_and_stops_what_is_under_way,
     a_revoked_certificate_is_not_renewed,
     certificates_are_found_by_holder_end_and_revocation,

@@ -10,6 +10,7 @@ use x509_cert::name::RdnSequence;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Validity;
 
+use crate::checkpoint::Checkpoint;
 use crate::encode::{
     COMMON_NAME, ORGANIZATION_IDENTIFIER, ORGANIZATION_NAME, TbsCertificate, VERSION_3, date,
     extension, name, sign, signature_algorithm, time,
@@ -168,9 +169,15 @@ impl Authority {
         sign(content, &self.throw_away)
     }
 
-    /// Signs linted content with the root key: its only use.
+    /// Signs linted content with the root key: its only use but for [`attest`](Self::attest).
     pub(crate) fn seal(&self, content: &[u8]) -> Result<Vec<u8>, KeyError> {
         sign(content, self.key.as_ref())
+    }
+
+    /// Signs a checkpoint with the root key. Its message is laid out here, from numbers: no caller
+    /// chooses a byte of it.
+    pub(crate) fn attest(&self, checkpoint: &Checkpoint) -> Result<Vec<u8>, KeyError> {
+        self.key.sign(&checkpoint.message(&self.root.fingerprint()))
     }
 }
 

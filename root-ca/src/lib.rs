@@ -4,9 +4,11 @@
 //! two steps. [`Authority::prepare`] checks everything and lints a copy that carries a throw-away
 //! signature; [`Authority::issue`] consumes the result, with the [`Ledger`] told before and after.
 //!
-//! **Invariant:** the root key signs only bytes that were linted, inside `Authority::seal`.
+//! **Invariant:** the root key signs only bytes that were linted, inside `Authority::seal`, and
+//! checkpoints of a log, inside `Authority::attest`, which begin as nothing linted begins.
 
 mod authority;
+mod checkpoint;
 mod crl;
 mod encode;
 mod issue;
@@ -19,6 +21,7 @@ mod request;
 mod serial;
 
 pub use authority::{Authority, AuthorityError};
+pub use checkpoint::{Checkpoint, ForgedCheckpoint};
 pub use crl::{CrlError, RevocationReason, RevokedCertificate, SignedCrl, UnknownReason};
 pub use issue::{IssueError, IssuedCertificate, PrepareError, Prepared};
 pub use key::{KeyAlgorithm, KeyError, KeyType, PublicKey, SigningKey, SoftwareKey};

@@ -2,16 +2,15 @@ use std::sync::Arc;
 
 use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
-use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 
 use super::{
     AdminError, Administration, Answer, CertificateView, Imported, NewPassword, Newcomer,
     OneTimePassword, UserView,
 };
-use crate::audit::{Actor, Record};
+use crate::audit::{Actor, AuditPage};
 use crate::details;
-use crate::password::{self, PasswordError};
+use crate::password::{self, PasswordError, PasswordQueue};
 use crate::store::{CertificateFilter, LastCrl, NewUser, Password, Store, StoreError};
 
 /// How long a one-time password may wait for its person: a week's absence.
@@ -22,16 +21,29 @@ pub struct Local {
     store: Arc<dyn Store>,
     organisation: String,
     by: Actor,
+    hashing: PasswordQueue,
 }
 
 impl Local {
-    /// On behalf of `by`; `organisation` is a name that no password may consist of.
-    pub fn new(store: Arc<dyn Store>, organisation: &str, by: Actor) -> Self {
+    /// On behalf of `by`; `organisation` is a name that no password may consist of, and `hashing`
+    /// the queue in which new passwords wait to be hashed.
+    pub fn new(
+        store: Arc<dyn Store>,
+        organisation: &str,
+        by: Actor,
+        hashing: PasswordQueue,
+    ) -> Self {
         Self {
             store,
             organisation: organisation.to_owned(),
             by,
+            hashing,
         }
+    }
+
+    /// For whoever may use the server's folder on its machine.
+    pub fn console(store: Arc<dyn Store>, organisation: &str) -> Self {
+        Self::new(store, organisation, Actor::console(), PasswordQueue::new(1))
     }
 
     async fn prepare(
@@ -42,30 +54,23 @@ impl Local {
         match new {
             NewPassword::Chosen(secret) => {
                 password::check_new(&secret, &[alias.as_str(), &self.organisation])?;
-                Ok((Password::chosen(hash(secret).await?), None))
+                Ok((Password::chosen(self.hashing.hash(secret).await?), None))
             }
             NewPassword::OneTime => {
-                let (password, secret) = one_time().await?;
+                let (password, secret) = self.one_time().await?;
                 Ok((password, Some(secret)))
             }
         }
     }
-}
 
-async fn one_time() -> Result<(Password, OneTimePassword), PasswordError> {
-    let secret = password::random()?;
-    let password = Password {
-        hash: hash(secret.clone()).await?,
-        one_time_until: Some(OffsetDateTime::now_utc() + ONE_TIME_LIFE),
-    };
-    Ok((password, secret))
-}
-
-/// Hashes off the threads that serve.
-async fn hash(secret: SecretString) -> Result<crate::store::PasswordHash, PasswordError> {
-    tokio::task::spawn_blocking(move || password::hash(&secret))
-        .await
-        .map_err(|_| PasswordError::Failed)?
+    async fn one_time(&self) -> Result<(Password, OneTimePassword), PasswordError> {
+        let secret = password::random()?;
+        let password = Password {
+            hash: self.hashing.hash(secret.clone()).await?,
+            one_time_until: Some(OffsetDateTime::now_utc() + ONE_TIME_LIFE),
+        };
+        Ok((password, secret))
+    }
 }
 
 impl Administration for Local {
@@ -90,7 +95,7 @@ impl Administration for Local {
             let (mut users, mut imported) = (Vec::new(), Vec::new());
             for person in people {
                 let details = details::checked(&person.display_name, &person.email)?;
-                let (password, secret) = one_time().await?;
+                let (password, secret) = self.one_time().await?;
                 users.push(NewUser {
                     alias: person.alias.clone(),
                     role: person.role.clone(),
@@ -220,7 +225,11 @@ impl Administration for Local {
         Box::pin(async move { Ok(self.store.last_crl().await?) })
     }
 
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>> {
-        Box::pin(async move { Ok(self.store.entries(after, limit).await?) })
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, AuditPage> {
+        Box::pin(async move { Ok(self.store.audit_page(after, limit).await?) })
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(async move { Ok(self.store.close().await?) })
     }
 }

@@ -1,10 +1,14 @@
 //! What an administrator does, whoever carries it out: [`Local`] on the store of this machine, for
-//! the command line and behind the `/admin` routes of the server.
+//! the command line and behind the `/admin` routes of the server; [`Remote`] through these routes,
+//! for the command line on an administrator's own device.
 
 mod crl;
 mod local;
+mod read_log;
 mod records;
+pub mod remote;
 mod text;
+pub mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,12 +16,15 @@ use std::pin::Pin;
 use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 pub use crl::{CrlEntryView, CrlView};
 pub use local::Local;
+pub use read_log::{AUDIT_PAGE, read_log};
 pub use records::{CertificateState, CertificateView, Newcomer, UserView};
+pub use remote::Remote;
 
-use crate::audit::Record;
+use crate::audit::AuditPage;
 use crate::details::DetailsError;
 use crate::failure::Failure;
 use crate::password::{PasswordError, WeakPassword};
@@ -31,16 +38,28 @@ pub enum AdminError {
     Store(#[from] StoreError),
     /// The password is not accepted.
     #[error("the password is not accepted: {0}")]
-    Weak(#[from] WeakPassword),
+    Weak(String),
     /// Name or e-mail address is not accepted.
     #[error(transparent)]
     Details(#[from] DetailsError),
+    /// The audit log has no entry of that number.
+    #[error("there is no entry {seq} in the audit log")]
+    NoSuchEntry {
+        /// The number.
+        seq: u64,
+    },
     /// The password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The other machine refuses, or cannot be reached.
     #[error("{0}")]
     Remote(Failure),
+}
+
+impl From<WeakPassword> for AdminError {
+    fn from(weak: WeakPassword) -> Self {
+        Self::Weak(weak.to_string())
+    }
 }
 
 impl From<AdminError> for Failure {
@@ -50,6 +69,8 @@ impl From<AdminError> for Failure {
             AdminError::Weak(_) => Self::other(error.to_string())
                 .cure("choose a longer or less common one, such as four or five random words"),
             AdminError::Details(error) => Self::other(error.to_string()),
+            AdminError::NoSuchEntry { .. } => Self::other(error.to_string())
+                .cure("see which there are with: auth-server audit tail"),
             AdminError::Password(error) => Self::other(error.to_string()),
             AdminError::Remote(failure) => failure,
         }
@@ -57,10 +78,11 @@ impl From<AdminError> for Failure {
 }
 
 /// A password that an administrator sets.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NewPassword {
     /// This one, which the person keeps.
-    Chosen(SecretString),
+    Chosen(#[serde(serialize_with = "wire::expose")] SecretString),
     /// A random one, which only serves to choose another one at the first login.
     OneTime,
 }
@@ -144,6 +166,9 @@ pub trait Administration: Send + Sync {
     /// The CRL that was signed last.
     fn last_crl(&self) -> Answer<'_, Option<LastCrl>>;
 
-    /// At most `limit` entries of the audit log after that number.
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>>;
+    /// At most `limit` entries of the audit log after that number, with their checkpoints.
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, AuditPage>;
+
+    /// Lets go of what is held: the last thing to be done.
+    fn close(&self) -> Answer<'_, ()>;
 }

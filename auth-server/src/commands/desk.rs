@@ -1,39 +1,68 @@
 //! Where a command administers.
 
-use std::sync::Arc;
+use common::identity::OrgRoot;
 
-use crate::administration::{Administration, Local};
-use crate::audit::Actor;
+use crate::administration::remote::{DeviceFiles, ServerUrl};
+use crate::administration::{Administration, Local, Remote};
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::store::Store;
 
-/// Where a command administers: the store of this machine.
+/// Where to administer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On the store of this machine.
+    Here(Home),
+    /// At that server, as the member whose device this is.
+    There(ServerUrl, DeviceFiles),
+}
+
+impl Place {
+    /// The organisation, as this machine knows it.
+    ///
+    /// # Errors
+    /// When it knows none.
+    pub fn root(&self) -> Result<OrgRoot, Failure> {
+        match self {
+            Self::Here(home) => home.root(),
+            Self::There(_, device) => device.root(),
+        }
+    }
+}
+
+/// An opened place.
 pub struct Desk {
-    organisation: String,
+    root: OrgRoot,
     administration: Box<dyn Administration>,
-    store: Arc<dyn Store>,
 }
 
 impl Desk {
-    /// Opens the store in that folder.
+    /// Opens the store, or takes up what the device proves itself with.
     ///
     /// # Errors
     /// When there is none, or it cannot be used.
-    pub async fn open(home: &Home) -> Result<Self, Failure> {
-        let root = home.root()?;
-        let store = home.store(&root).await?;
-        let local = Local::new(store.clone(), root.display_name(), Actor::console());
+    pub async fn open(place: Place) -> Result<Self, Failure> {
+        let root = place.root()?;
+        let administration: Box<dyn Administration> = match place {
+            Place::Here(home) => {
+                let store = home.store(&root).await?;
+                Box::new(Local::console(store, root.display_name()))
+            }
+            Place::There(server, device) => Box::new(Remote::open(server, &device, &root)?),
+        };
         Ok(Self {
-            organisation: root.display_name().to_owned(),
-            administration: Box::new(local),
-            store,
+            root,
+            administration,
         })
     }
 
-    /// The organisation's name.
+    /// The organisation's name, out of its root certificate.
     pub fn organisation(&self) -> &str {
-        &self.organisation
+        self.root.display_name()
+    }
+
+    /// The organisation's root.
+    pub fn root(&self) -> &OrgRoot {
+        &self.root
     }
 
     /// What can be done here.
@@ -41,11 +70,11 @@ impl Desk {
         self.administration.as_ref()
     }
 
-    /// Lets go of the store.
+    /// Lets go of it.
     ///
     /// # Errors
     /// When it fails.
     pub async fn close(self) -> Result<(), Failure> {
-        Ok(self.store.close().await?)
+        Ok(self.administration.close().await?)
     }
 }

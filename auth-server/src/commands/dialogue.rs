@@ -9,7 +9,6 @@ use common::identity::{Alias, OrgRoot, Role};
 use super::run::{Start, bind, open_authority, serve};
 use super::{init, root, secrets};
 use crate::administration::{Administration, Local, NewPassword};
-use crate::audit::Actor;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::options::{Init, Run};
@@ -66,7 +65,7 @@ pub async fn start(
 /// When the input ends or the store fails.
 pub async fn add_users(store: &Arc<dyn Store>, organisation: &OrgRoot) -> Result<(), Failure> {
     let name = organisation.display_name();
-    let administration = Local::new(store.clone(), name, Actor::console());
+    let administration = Local::console(store.clone(), name);
     ui::message("Before starting authserver, you can add new users here...");
     while ask_yes("Add new user? (t/f) ").await? {
         let alias = ask_alias(store.as_ref()).await?;

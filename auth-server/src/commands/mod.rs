@@ -1,5 +1,6 @@
 //! The work behind each command.
 
+pub mod audit;
 pub mod cert;
 pub mod crl;
 pub mod desk;
@@ -40,18 +41,19 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
             let authority = init::from_options(&home, init, passphrase_file.as_deref()).await?;
             root::show(&home, authority.root())?;
         }
-        Action::User(action) => {
-            let desk = Desk::open(&home).await?;
+        Action::User(place, action) => {
+            let desk = Desk::open(place).await?;
             user::run(&desk, action).await?;
             desk.close().await?;
         }
-        Action::Cert(action) => {
-            let desk = Desk::open(&home).await?;
+        Action::Audit(place, action) => audit::run(place, action).await?,
+        Action::Cert(place, action) => {
+            let desk = Desk::open(place).await?;
             cert::run(&desk, action).await?;
             desk.close().await?;
         }
-        Action::Crl(action) => {
-            let desk = Desk::open(&home).await?;
+        Action::Crl(place, action) => {
+            let desk = Desk::open(place).await?;
             crl::run(&desk, action).await?;
             desk.close().await?;
         }

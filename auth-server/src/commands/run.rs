@@ -15,8 +15,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{dialogue, secrets};
 use crate::config::Config;
+use crate::denials::Denials;
 use crate::failure::Failure;
 use crate::home::{Home, certificate_pem};
+use crate::journal::Journal;
 use crate::log;
 use crate::options::Run;
 use crate::password::PasswordChecker;
@@ -164,6 +166,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         store,
         passwords: PasswordChecker::new(parallel).map_err(|error| other(&error))?,
         crl,
+        denials: Denials::default(),
     });
     let (certificate, life) = new_certificate(&app, &start.config)
         .await
@@ -183,19 +186,24 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         )),
         tokio::spawn(keep_attempts_short(app.clone())),
     ];
+    let journal = tokio::spawn(keep_journal(app.clone(), stopped.clone()));
     announce(&start.listener, start.in_dialogue);
     start.signals.begin_serving();
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let served = tokio::spawn(server::serve(
         start.listener,
         acceptor,
-        router(app),
+        router(app.clone()),
         stopped,
     ));
     let code = start.signals.wait().await;
     stop.send_replace(true);
     let _ = served.await;
     upkeep.iter().for_each(tokio::task::JoinHandle::abort);
+    // Behind the last request, so that all it did is vouched for.
+    if let Ok(Some(journal)) = journal.await {
+        journal.close(&app).await;
+    }
     store.close().await?;
     if start.in_dialogue {
         log::flush();
@@ -236,6 +244,24 @@ async fn new_certificate(
     let hosts = tls::host_names(&config.hosts);
     let now = OffsetDateTime::now_utc();
     tls::issue(&app.authority, &app.profile, hosts, app.store.as_ref(), now).await
+}
+
+/// Until the server stops; then there is an end to be told.
+async fn keep_journal(app: Shared, mut stopped: watch::Receiver<bool>) -> Option<Journal> {
+    let mut journal = match Journal::open(&app, OffsetDateTime::now_utc()).await {
+        Ok(journal) => journal,
+        Err(error) => {
+            tracing::error!(%error, "the audit log cannot be read");
+            return None;
+        }
+    };
+    loop {
+        journal.turn(&app, OffsetDateTime::now_utc()).await;
+        tokio::select! {
+            () = publish::pause() => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return Some(journal),
+        }
+    }
 }
 
 async fn keep_crl_fresh(app: Shared) {

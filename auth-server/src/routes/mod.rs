@@ -1,5 +1,6 @@
 //! One endpoint, one file.
 
+pub mod admin;
 pub mod healthz;
 pub mod me;
 pub mod password;

@@ -1,33 +1,22 @@
 use time::OffsetDateTime;
 
 use super::Answer;
-use crate::audit::{Event, Record};
-
-/// The root key's signature over the log up to an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// The entry.
-    pub seq: u64,
-    /// When it was signed.
-    pub at: OffsetDateTime,
-    /// The signature.
-    pub signature: Vec<u8>,
-}
+use crate::audit::{AuditPage, Checkpoint, Event, Start};
 
 /// The audit log.
 pub trait AuditStore {
     /// Appends an entry for what changes nothing else in the store.
     fn append<'a>(&'a self, event: &'a Event<'a>, now: OffsetDateTime) -> Answer<'a, ()>;
 
-    /// At most `limit` entries after that number, in order.
-    fn entries(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>>;
+    /// At most `limit` entries after that number, with their checkpoints.
+    fn audit_page(&self, after: u64, limit: u32) -> Answer<'_, AuditPage>;
 
-    /// The last entry.
-    fn last_entry(&self) -> Answer<'_, Option<Record>>;
+    /// The place behind the last entry; the beginning when there is none.
+    fn audit_end(&self) -> Answer<'_, Start>;
 
-    /// Records a checkpoint.
+    /// Records a checkpoint; one of the same entry stays as it is.
     fn add_checkpoint<'a>(&'a self, checkpoint: &'a Checkpoint) -> Answer<'a, ()>;
 
-    /// All checkpoints, in order.
-    fn checkpoints(&self) -> Answer<'_, Vec<Checkpoint>>;
+    /// The last checkpoint.
+    fn last_checkpoint(&self) -> Answer<'_, Option<Checkpoint>>;
 }

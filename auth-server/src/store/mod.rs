@@ -19,7 +19,7 @@ use common::identity::Alias;
 use root_ca::Serial;
 
 pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
-pub use audit_log::{AuditStore, Checkpoint};
+pub use audit_log::AuditStore;
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
     MAX_RENEWALS, RENEWAL_WINDOW, StoreLedger,

@@ -123,7 +123,7 @@ impl Org {
 
     /// The audit log.
     pub(crate) fn audit_records(&self) -> Vec<Record> {
-        self.in_store(async |store| store.entries(0, 10_000).await.unwrap())
+        self.in_store(async |store| store.audit_page(0, 10_000).await.unwrap().entries)
     }
 }
 

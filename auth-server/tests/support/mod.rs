@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod members;
+pub(crate) mod operator;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -117,7 +118,8 @@ impl Org {
 
     /// The audit log, an entry a line: action, object, outcome.
     pub(crate) fn audit(&self) -> Vec<String> {
-        let entries = self.in_store(async |store| store.entries(0, 10_000).await.unwrap());
+        let entries =
+            self.in_store(async |store| store.audit_page(0, 10_000).await.unwrap().entries);
         let line = |entry: Record| format!("{} {} {}", entry.action, entry.object, entry.outcome);
         entries.into_iter().map(line).collect()
     }

@@ -1,24 +1,25 @@
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 use time::OffsetDateTime;
 
 use super::{SqliteStore, Write, damaged, number, read_time};
-use crate::audit::{Event, GENESIS, Hash, Record};
-use crate::store::{Answer, AuditStore, Checkpoint, StoreError};
+use crate::audit::{AuditPage, Checkpoint, Event, Hash, Record, Start};
+use crate::store::{Answer, AuditStore, StoreError};
 
-/// Appends an entry within the transaction of what it tells of.
+/// Appends an entry within the transaction of what it tells of. Its number follows the last one
+/// ever given: where entries were taken away from the end, a gap stays.
 pub(super) async fn append(
     tx: &mut Write,
     event: &Event<'_>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-        .fetch_optional(&mut **tx)
-        .await?;
-    let (seq, previous) = match &last {
-        Some(row) => (number(row.try_get("seq")?)? + 1, read_hash(row)?),
-        None => (1, Hash(GENESIS)),
-    };
+    let seq: i64 = sqlx::query_scalar(
+        "UPDATE counters SET value = value + 1 WHERE name = 'audit' RETURNING value",
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let seq = number(seq)?;
+    let previous = end(&mut *tx).await?.hash;
     let record = Record::new(seq, now, event, &previous);
     sqlx::query(
         "INSERT INTO audit (seq, at, actor, source, action, object, outcome, hash)
@@ -35,6 +36,16 @@ pub(super) async fn append(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+async fn end(connection: &mut SqliteConnection) -> Result<Start, StoreError> {
+    let last = sqlx::query("SELECT * FROM audit ORDER BY seq DESC LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    match &last {
+        Some(row) => Ok((&read_record(row)?).into()),
+        None => Ok(Start::GENESIS),
+    }
 }
 
 fn signed(value: u64) -> Result<i64, StoreError> {
@@ -65,6 +76,7 @@ fn read_record(row: &SqliteRow) -> Result<Record, StoreError> {
 fn read_checkpoint(row: &SqliteRow) -> Result<Checkpoint, StoreError> {
     Ok(Checkpoint {
         seq: number(row.try_get("seq")?)?,
+        hash: read_hash(row)?,
         at: read_time(row, "at")?,
         signature: row.try_get("signature")?,
     })
@@ -79,44 +91,68 @@ impl AuditStore for SqliteStore {
         })
     }
 
-    fn entries(&self, after: u64, limit: u32) -> Answer<'_, Vec<Record>> {
+    fn audit_page(&self, after: u64, limit: u32) -> Answer<'_, AuditPage> {
         Box::pin(async move {
+            // One transaction: the parts of a page belong to one moment.
+            let mut tx = self.pool.begin().await?;
+            let behind = i64::try_from(after).unwrap_or(i64::MAX);
             let rows = sqlx::query("SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?")
-                .bind(signed(after)?)
+                .bind(behind)
                 .bind(limit)
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *tx)
                 .await?;
-            rows.iter().map(read_record).collect()
+            let entries: Vec<Record> = rows.iter().map(read_record).collect::<Result<_, _>>()?;
+            let full = u32::try_from(entries.len()).is_ok_and(|length| length == limit);
+            let until = match (full, entries.last()) {
+                (true, Some(last)) => signed(last.seq)?,
+                (true, None) => behind,
+                (false, _) => i64::MAX,
+            };
+            let rows = sqlx::query(
+                "SELECT * FROM audit_checkpoints WHERE seq > ? AND seq <= ? ORDER BY seq",
+            )
+            .bind(behind)
+            .bind(until)
+            .fetch_all(&mut *tx)
+            .await?;
+            let checkpoints = rows.iter().map(read_checkpoint).collect::<Result<_, _>>()?;
+            let last: i64 = sqlx::query_scalar("SELECT value FROM counters WHERE name = 'audit'")
+                .fetch_one(&mut *tx)
+                .await?;
+            Ok(AuditPage {
+                entries,
+                checkpoints,
+                last: number(last)?,
+            })
         })
     }
 
-    fn last_entry(&self) -> Answer<'_, Option<Record>> {
-        Box::pin(async move {
-            let row = sqlx::query("SELECT * FROM audit ORDER BY seq DESC LIMIT 1")
-                .fetch_optional(&self.pool)
-                .await?;
-            row.as_ref().map(read_record).transpose()
-        })
+    fn audit_end(&self) -> Answer<'_, Start> {
+        Box::pin(async move { end(&mut *self.pool.acquire().await?).await })
     }
 
     fn add_checkpoint<'a>(&'a self, checkpoint: &'a Checkpoint) -> Answer<'a, ()> {
         Box::pin(async move {
-            sqlx::query("INSERT INTO audit_checkpoints (seq, at, signature) VALUES (?, ?, ?)")
-                .bind(signed(checkpoint.seq)?)
-                .bind(checkpoint.at.unix_timestamp())
-                .bind(checkpoint.signature.as_slice())
-                .execute(&self.pool)
-                .await?;
+            sqlx::query(
+                "INSERT INTO audit_checkpoints (seq, hash, at, signature) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (seq) DO NOTHING",
+            )
+            .bind(signed(checkpoint.seq)?)
+            .bind(checkpoint.hash.0.as_slice())
+            .bind(checkpoint.at.unix_timestamp())
+            .bind(checkpoint.signature.as_slice())
+            .execute(&self.pool)
+            .await?;
             Ok(())
         })
     }
 
-    fn checkpoints(&self) -> Answer<'_, Vec<Checkpoint>> {
+    fn last_checkpoint(&self) -> Answer<'_, Option<Checkpoint>> {
         Box::pin(async move {
-            let rows = sqlx::query("SELECT * FROM audit_checkpoints ORDER BY seq")
-                .fetch_all(&self.pool)
+            let row = sqlx::query("SELECT * FROM audit_checkpoints ORDER BY seq DESC LIMIT 1")
+                .fetch_optional(&self.pool)
                 .await?;
-            rows.iter().map(read_checkpoint).collect()
+            row.as_ref().map(read_checkpoint).transpose()
         })
     }
 }

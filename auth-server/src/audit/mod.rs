@@ -1,7 +1,15 @@
 //! The audit log: who did what to whom, when, from where, with what outcome. Each entry's hash
 //! covers the one before it, so that an edit, a removal or a swap shows.
 
+mod checkpoint;
+mod line;
+mod verify;
+
 use std::fmt;
+
+pub use checkpoint::Checkpoint;
+pub use line::{AuditPage, End, Line, Start};
+pub use verify::{Tampering, Verdict, Verifier};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use common::identity::Alias;
@@ -141,6 +149,7 @@ pub const OK: &str = "ok";
 
 /// An entry in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// Its number, from 1.
     pub seq: u64,

@@ -1,0 +1,135 @@
+//! The bodies and queries of the `/admin` routes, beside the views of people and certificates.
+//! Unknown fields are refused.
+
+use common::identity::{Alias, Role};
+use root_ca::RevocationReason;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use time::OffsetDateTime;
+
+use super::{NewPassword, OneTimePassword, text};
+
+/// `POST /admin/users`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The name.
+    #[serde(with = "text")]
+    pub alias: Alias,
+    /// What the person may do.
+    #[serde(with = "text")]
+    pub role: Role,
+    /// `{"chosen": "..."}` or `"one_time"`.
+    pub password: NewPassword,
+}
+
+/// `PUT /admin/users/{alias}/password`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetPassword {
+    /// `{"chosen": "..."}` or `"one_time"`.
+    pub password: NewPassword,
+}
+
+/// The answer to both: the one-time password, if one was made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Told {
+    /// To be handed to the person.
+    #[serde(serialize_with = "expose_option")]
+    pub one_time_password: Option<OneTimePassword>,
+}
+
+/// `PUT /admin/users/{alias}/role`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetRole {
+    /// What the person may do.
+    #[serde(with = "text")]
+    pub role: Role,
+}
+
+/// `POST .../revoke`, of a person and of a certificate.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoke {
+    /// Why, as RFC 5280 names it.
+    #[serde(with = "text")]
+    pub reason: RevocationReason,
+}
+
+/// How many certificates were revoked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Revoked {
+    /// So many.
+    pub revoked: u64,
+}
+
+/// Certificates of one answer: about 4 MiB of JSON.
+pub const MAX_CERTIFICATES: u32 = 10_000;
+
+/// The query of `GET /admin/certificates`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateQuery {
+    /// Of one person alone.
+    #[serde(
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub alias: Option<Alias>,
+    /// That state this role.
+    #[serde(
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub role: Option<Role>,
+    /// That end at this moment (RFC 3339) or later.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ends_after: Option<OffsetDateTime>,
+    /// That end before this moment.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ends_before: Option<OffsetDateTime>,
+    /// That were revoked, or were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<bool>,
+    /// At most so many, up to [`MAX_CERTIFICATES`].
+    pub limit: u32,
+}
+
+/// The query of `GET /admin/audit`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditQuery {
+    /// Entries after that number.
+    pub after: u64,
+    /// At most so many, up to [`super::AUDIT_PAGE`].
+    pub limit: u32,
+}
+
+/// A password on its way over TLS; nowhere else is one written.
+pub(super) fn expose<S: Serializer>(
+    secret: &SecretString,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+fn expose_option<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(secret) => expose(secret, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,209 @@
+//! `audit tail|export|verify`: the log of who did what.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, stdin};
+use std::path::Path;
+use std::time::Duration;
+
+use common::identity::OrgRoot;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::desk::{Desk, Place};
+use super::user::moment;
+use crate::administration::{AUDIT_PAGE, AdminError, read_log};
+use crate::audit::{AuditPage, Line, Record, Tampering, Verdict, Verifier};
+use crate::failure::Failure;
+use crate::options::{AuditAction, Format, Tail};
+use crate::ui;
+
+/// Pause between two looks at the log while following it.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// Bytes of a line of an export.
+const MAX_LINE_BYTES: u64 = 64 * 1024;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it could not be done, or what is wrong with the log.
+pub async fn run(place: Place, action: AuditAction) -> Result<(), Failure> {
+    if let AuditAction::VerifyFile(path) = &action {
+        return report(verify_file(path, &place.root()?)?);
+    }
+    let desk = Desk::open(place).await?;
+    match action {
+        AuditAction::Tail(tail) => self::tail(&desk, &tail).await?,
+        AuditAction::Export(after) => export(&desk, after).await?,
+        AuditAction::Verify | AuditAction::VerifyFile(_) => report(verify(&desk).await?)?,
+    }
+    desk.close().await
+}
+
+async fn tail(desk: &Desk, tail: &Tail) -> Result<(), Failure> {
+    let last = desk.administration().audit(0, 0).await?.last;
+    let mut after = show(desk, last.saturating_sub(tail.lines), tail.format).await?;
+    if !tail.follow {
+        return Ok(());
+    }
+    // Until a signal ends the program.
+    loop {
+        tokio::time::sleep(FOLLOW_EVERY).await;
+        after = show(desk, after, tail.format).await?;
+    }
+}
+
+/// Shows what is behind that entry; returns the last one shown.
+async fn show(desk: &Desk, after: u64, format: Format) -> Result<u64, Failure> {
+    let mut after = after;
+    loop {
+        let page = desk.administration().audit(after, AUDIT_PAGE).await?;
+        let AuditPage { entries, .. } = page;
+        let Some(last) = entries.last().map(|entry| entry.seq) else {
+            return Ok(after);
+        };
+        for entry in entries {
+            match format {
+                Format::Json => ui::json(&Line::Entry(entry))?,
+                Format::Text => ui::data(&described(&entry)),
+            }
+        }
+        after = last;
+    }
+}
+
+fn described(entry: &Record) -> String {
+    let text = ui::safe;
+    format!(
+        "{} {:>6}  {:<16} {:<15} {:<12} {}: {}",
+        second(entry.at),
+        entry.seq,
+        text(&entry.actor),
+        text(&entry.source),
+        text(&entry.action),
+        text(&entry.object),
+        text(&entry.outcome),
+    )
+}
+
+fn second(time: OffsetDateTime) -> String {
+    time.format(format_description!(
+        "[year]-[month]-[day] [hour]:[minute]:[second]Z"
+    ))
+    .unwrap_or_default()
+}
+
+async fn export(desk: &Desk, after: u64) -> Result<(), Failure> {
+    read_log::<Failure>(desk.administration(), after, |line| ui::json(&line)).await
+}
+
+/// Why a log could not be found good.
+enum Unverified {
+    Read(AdminError),
+    Tampering(Tampering),
+}
+
+impl From<AdminError> for Unverified {
+    fn from(error: AdminError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<Unverified> for Failure {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Read(error) => error.into(),
+            Unverified::Tampering(tampering) => altered("the audit log", &tampering),
+        }
+    }
+}
+
+fn altered(what: &str, tampering: &Tampering) -> Failure {
+    Failure::other(format!("{what} is not as it was written: {tampering}"))
+        .cure("compare it with the exports that are kept elsewhere")
+}
+
+async fn verify(desk: &Desk) -> Result<Verdict, Failure> {
+    let mut verifier = Verifier::new(desk.root());
+    let take = |line: Line| verifier.take(&line).map_err(Unverified::Tampering);
+    read_log(desk.administration(), 0, take).await?;
+    verifier
+        .finish()
+        .map_err(|tampering| Unverified::Tampering(tampering).into())
+}
+
+fn verify_file(path: &Path, root: &OrgRoot) -> Result<Verdict, Failure> {
+    let name = path.display().to_string();
+    let source: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| Failure::io(path, &error))?)
+    };
+    let mut source = BufReader::new(source);
+    let mut verifier = Verifier::new(root);
+    for number in 1_u64.. {
+        let Some(text) = next_line(&mut source, &name, number)? else {
+            break;
+        };
+        let line = read_line(&text).ok_or_else(|| {
+            Failure::other(format!(
+                "{name} is not as it was written: line {number} is no line of an export"
+            ))
+            .cure("compare it with the exports that are kept elsewhere")
+        })?;
+        let place = format!("line {number} of {name}");
+        verifier
+            .take(&line)
+            .map_err(|tampering| altered(&place, &tampering))?;
+    }
+    verifier
+        .finish()
+        .map_err(|tampering| altered(&name, &tampering))
+}
+
+fn next_line(
+    source: &mut impl BufRead,
+    name: &str,
+    number: u64,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let mut line = Vec::new();
+    let read = source.take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+    match read {
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(line)),
+        Err(error) => Err(Failure::local_file(format!(
+            "{name}, line {number}: {error}"
+        ))),
+    }
+}
+
+/// A line that is written as this program writes it, byte for byte: what the hashes do not cover,
+/// such as the fractions of a second, cannot be changed either.
+fn read_line(bytes: &[u8]) -> Option<Line> {
+    let line: Line = serde_json::from_slice(bytes).ok()?;
+    let again = serde_json::to_string(&line).ok()? + "\n";
+    (again.as_bytes() == bytes).then_some(line)
+}
+
+fn report(verdict: Verdict) -> Result<(), Failure> {
+    let Verdict {
+        after,
+        last,
+        vouched,
+    } = verdict;
+    if last == after {
+        ui::data("There are no entries.");
+        return Ok(());
+    }
+    ui::data(&format!(
+        "Entries {} to {last} are as they were written.",
+        after + 1
+    ));
+    ui::data(&match vouched {
+        Some((seq, at)) => format!(
+            "The root key vouches for those up to {seq}, signed {}.",
+            moment(at)
+        ),
+        None => "The root key vouches for none of them yet: only their hashes do.".to_owned(),
+    });
+    Ok(())
+}

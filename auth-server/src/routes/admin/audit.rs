@@ -1,0 +1,26 @@
+//! `GET /admin/audit`: a page of the audit log.
+
+use axum::extract::State;
+
+use super::desk;
+use super::extract::Query;
+use crate::administration::wire::AuditQuery;
+use crate::administration::{AUDIT_PAGE, Administration};
+use crate::audit::AuditPage;
+use crate::body::Json;
+use crate::device::Administrator;
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// 200 with the entries, their checkpoints and the number of the last entry.
+pub(super) async fn page(
+    State(app): State<Shared>,
+    administrator: Administrator,
+    Query(query): Query<AuditQuery>,
+) -> Result<Json<AuditPage>, Problem> {
+    let desk = desk(&app, &administrator);
+    if query.limit > AUDIT_PAGE {
+        return Err(Problem::BadQuery);
+    }
+    Ok(Json(desk.audit(query.after, query.limit).await?))
+}

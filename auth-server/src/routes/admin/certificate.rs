@@ -1,0 +1,22 @@
+//! `GET /admin/certificates/{serial}`: one certificate.
+
+use axum::extract::State;
+use root_ca::Serial;
+
+use super::desk;
+use super::extract::Named;
+use crate::administration::{Administration, CertificateView};
+use crate::body::Json;
+use crate::device::Administrator;
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// 200 with the certificate.
+pub(super) async fn show(
+    State(app): State<Shared>,
+    administrator: Administrator,
+    Named(serial): Named<Serial>,
+) -> Result<Json<CertificateView>, Problem> {
+    let desk = desk(&app, &administrator);
+    Ok(Json(desk.certificate(&serial).await?))
+}

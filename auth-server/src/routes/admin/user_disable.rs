@@ -1,0 +1,24 @@
+//! `POST /admin/users/{alias}/disable`: blocks a person.
+
+use axum::extract::State;
+use common::identity::Alias;
+
+use super::desk;
+use super::extract::Named;
+use crate::administration::Administration;
+use crate::administration::wire::Revoked;
+use crate::body::Json;
+use crate::device::Administrator;
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// 200 with how many certificates were revoked.
+pub(super) async fn disable(
+    State(app): State<Shared>,
+    administrator: Administrator,
+    Named(alias): Named<Alias>,
+) -> Result<Json<Revoked>, Problem> {
+    let desk = desk(&app, &administrator);
+    let revoked = desk.disable(&alias).await?;
+    Ok(Json(Revoked { revoked }))
+}

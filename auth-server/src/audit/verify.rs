@@ -241,13 +241,3 @@ impl From<&Record> for Start {
         }
     }
 }
-
-/// The place that a checkpoint vouches for.
-impl From<&Checkpoint> for Start {
-    fn from(checkpoint: &Checkpoint) -> Self {
-        Self {
-            after: checkpoint.seq,
-            hash: checkpoint.hash,
-        }
-    }
-}

@@ -8,6 +8,7 @@ use common::identity::Alias;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::metrics::metrics;
 use crate::throttle::Source;
 
 /// The hash before the first entry.
@@ -99,6 +100,10 @@ pub enum Action {
     RemoveUser,
     /// An administrator was refused what is not for him.
     Administer,
+    /// A backup was begun.
+    Backup,
+    /// The store came out of a backup.
+    Restore,
 }
 
 impl Action {
@@ -119,6 +124,8 @@ impl Action {
             Self::UnlockUser => "user.unlock",
             Self::RemoveUser => "user.rm",
             Self::Administer => "admin",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 }
@@ -135,6 +142,24 @@ pub struct Event<'a> {
     /// `ok`, or why not.
     pub outcome: &'a str,
 }
+
+impl Event<'_> {
+    /// Counts it, and writes it into the log of the process too.
+    pub fn tell(&self) {
+        metrics().count(self.action, self.outcome);
+        tracing::info!(
+            target: AUDIT,
+            actor = %self.by.name,
+            source = %self.by.source,
+            action = %self.action.as_str(),
+            object = %self.object,
+            outcome = %self.outcome,
+        );
+    }
+}
+
+/// The target of log lines that tell of an entry.
+pub const AUDIT: &str = "audit";
 
 /// The outcome of what was done.
 pub const OK: &str = "ok";

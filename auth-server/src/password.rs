@@ -1,6 +1,7 @@
 //! Passwords: the rules for new ones (NIST SP 800-63B-4, 3.1.1) and the work of checking them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -10,6 +11,7 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use crate::metrics::metrics;
 use crate::store::PasswordHash;
 
 /// "at least 15 characters" where the password is the only factor (3.1.1.2).
@@ -212,6 +214,7 @@ pub fn needs_rehash(hash: &PasswordHash) -> bool {
 /// Bounded room for hashing: so many at once, so many waiting, and no more.
 #[derive(Debug)]
 pub struct PasswordChecker {
+    parallel: usize,
     working: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     dummy: PasswordHash,
@@ -236,9 +239,11 @@ impl PasswordChecker {
         let mut nobody = [0; 16];
         rand::fill(&mut nobody).map_err(|_| PasswordError::Failed)?;
         let nobody: String = nobody.iter().map(|byte| format!("{byte:02x}")).collect();
+        let parallel = parallel.max(1);
         Ok(Self {
-            working: Arc::new(Semaphore::new(parallel.max(1))),
-            queue: Arc::new(Semaphore::new(parallel.max(1) + MAX_WAITING)),
+            parallel,
+            working: Arc::new(Semaphore::new(parallel)),
+            queue: Arc::new(Semaphore::new(parallel + MAX_WAITING)),
             dummy: hash(&SecretString::from(nobody))?,
         })
     }
@@ -254,11 +259,22 @@ impl PasswordChecker {
                 return Err(PasswordError::Busy);
             }
         };
+        let began = Instant::now();
         let working = self.working.clone().acquire_owned().await;
+        metrics().waited_for_place(began.elapsed());
         Ok(Place {
             _working: working.map_err(|_| PasswordError::Busy)?,
             _queue: queue,
         })
+    }
+
+    /// How many places are taken, and how many wait for one.
+    pub fn load(&self) -> (usize, usize) {
+        let inside = (self.parallel + MAX_WAITING).saturating_sub(self.queue.available_permits());
+        let working = self
+            .parallel
+            .saturating_sub(self.working.available_permits());
+        (working, inside.saturating_sub(working))
     }
 
     /// Compares on the blocking pool. Without a `hash`, for somebody unknown, does the same work

@@ -40,6 +40,24 @@ pub enum Problem {
     Unavailable,
 }
 
+/// Goes with the answer as far as the metrics, never to the client.
+#[derive(Debug, Clone, Copy)]
+pub struct Reason(pub &'static str);
+
+/// How a problem looks in JSON (RFC 9457).
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct ProblemDocument {
+    /// Always `about:blank`: the status says what kind it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status code.
+    status: u16,
+    /// What a person may be told.
+    detail: String,
+}
+
 /// When to try again after 503.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
@@ -85,6 +103,27 @@ impl Problem {
         fixed.to_owned()
     }
 
+    /// The word for it in metrics.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Host => "host",
+            Self::Request(_) => "certificate_request",
+            Self::Unauthorized => "unauthorized",
+            Self::CertificateNeeded => "certificate_needed",
+            Self::CertificateExpired => "certificate_expired",
+            Self::CertificateRefused => "certificate_refused",
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::TooManyAttempts(_) => "too_many_attempts",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     fn retry_after(self) -> Option<Duration> {
         match self {
             Self::TooManyAttempts(wait) => Some(wait),
@@ -96,14 +135,16 @@ impl Problem {
     /// The answer.
     pub fn response(self) -> Response<Body> {
         let status = self.status();
-        let document = serde_json::json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or_default(),
-            "status": status.as_u16(),
-            "detail": self.detail(),
-        });
-        let mut response = Response::new(Body::from(document.to_string()));
+        let document = ProblemDocument {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.detail(),
+        };
+        let document = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(document));
         *response.status_mut() = status;
+        response.extensions_mut().insert(Reason(self.reason()));
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

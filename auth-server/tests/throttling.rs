@@ -63,7 +63,10 @@ async fn who_logged_in_from_there_lately_is_not_held_up_by_others() {
     for n in 0..40 {
         let ghost = format!("ghost{n}").parse().unwrap();
         let attempt = Attempt::new(Some(&ghost), elsewhere);
-        attempt.failed(&store, "wrong password", almost).await.unwrap();
+        attempt
+            .failed(&store, "wrong password", almost)
+            .await
+            .unwrap();
     }
     let alice = Attempt::new(Some(&"alice".parse().unwrap()), elsewhere);
     assert!(alice.must_wait(&store, almost).await.unwrap().is_some());
@@ -78,7 +81,10 @@ async fn who_logged_in_from_there_is_still_held_up_by_guesses_at_his_own_passwor
     attempt("alice").succeeded(&store, noon()).await.unwrap();
     for _ in 0..5 {
         assert!(!is_held_up(&store, "alice", noon()).await);
-        attempt("alice").failed(&store, "wrong password", noon()).await.unwrap();
+        attempt("alice")
+            .failed(&store, "wrong password", noon())
+            .await
+            .unwrap();
     }
     assert!(is_held_up(&store, "alice", noon()).await);
 }
@@ -93,7 +99,10 @@ async fn logging_in_between_guesses_at_colleagues_does_not_help() {
         }
         let colleague = format!("colleague{n}");
         if !is_held_up(&store, &colleague, noon()).await {
-            attempt(&colleague).failed(&store, "wrong password", noon()).await.unwrap();
+            attempt(&colleague)
+                .failed(&store, "wrong password", noon())
+                .await
+                .unwrap();
             guesses += 1;
         }
     }
@@ -105,7 +114,10 @@ async fn own_successes_do_not_clear_the_count_of_one_colleague() {
     let (_dir, store) = store().await;
     attempt("bob").succeeded(&store, noon()).await.unwrap();
     for _ in 0..5 {
-        attempt("bob").failed(&store, "wrong password", noon()).await.unwrap();
+        attempt("bob")
+            .failed(&store, "wrong password", noon())
+            .await
+            .unwrap();
         attempt("mallory").succeeded(&store, noon()).await.unwrap();
     }
     assert!(is_held_up(&store, "bob", noon()).await);

@@ -1,6 +1,7 @@
 //! The work behind each command.
 
 pub mod cert;
+pub mod config;
 pub mod desk;
 pub mod dialogue;
 pub mod init;
@@ -51,6 +52,9 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         Action::RootShow => root::show(&home, &home.root()?)?,
         Action::RootFingerprint => ui::data(&home.root()?.fingerprint().to_string()),
         Action::RootExport => root::export(&home)?,
+        Action::ConfigCheck(given) => config::check(&home, &given)?,
+        Action::ConfigShow(given, format) => config::show(&home, &given, format)?,
+        Action::Backup(_) | Action::Restore(_) | Action::Doctor(..) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,18 +17,23 @@ use zeroize::Zeroizing;
 
 use crate::audit::Actor;
 use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError};
-use crate::problem::Problem;
-use crate::state::{App, LoggedInUser, Remote, RequestId, Shared};
+use crate::problem::{Problem, ProblemDocument};
+use crate::state::{App, LoggedInUser, Remote, Shared};
 use crate::store::{Issuance, PasswordHash, StoreError, StoreLedger, UserState};
 use crate::throttle::Attempt;
 
 /// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-#[derive(Deserialize)]
+/// A login.
+#[derive(Deserialize, utoipa::ToSchema)]
 struct Login {
+    /// Who.
     alias: String,
+    /// The password, at most 1024 bytes.
+    #[schema(value_type = String, format = Password)]
     password: SecretString,
+    /// The certificate request, PEM; its public key alone is taken.
     csr: String,
 }
 
@@ -73,10 +78,30 @@ impl From<PasswordError> for Refusal {
 }
 
 /// 200 with the certificate in PEM, or a problem.
+#[utoipa::path(
+    post,
+    path = "/verify",
+    request_body(content = inline(Login), content_type = "application/json"),
+    responses(
+        (status = 200, description = "the certificate, PEM", content_type = "text/plain"),
+        (status = 400, description = "malformed", content_type = "application/problem+json",
+         body = inline(ProblemDocument)),
+        (status = 401, description = "alias or password is wrong",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 413, description = "over 64 KiB", content_type = "application/problem+json",
+         body = inline(ProblemDocument)),
+        (status = 415, description = "not JSON", content_type = "application/problem+json",
+         body = inline(ProblemDocument)),
+        (status = 429, description = "too many failed logins; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 503, description = "more logins than can be checked; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+    ),
+    tag = "certificates"
+)]
 pub async fn verify(
     State(app): State<Shared>,
     Extension(remote): Extension<Remote>,
-    Extension(id): Extension<RequestId>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -89,7 +114,7 @@ pub async fn verify(
             .into_response(),
         Err(refusal) => {
             if let Some(cause) = refusal.cause {
-                tracing::error!(request_id = %id.0, %cause, "a login failed here");
+                tracing::error!(%cause, "a login failed here");
             }
             refusal.problem.into_response()
         }

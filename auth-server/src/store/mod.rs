@@ -9,6 +9,7 @@ mod attempts;
 mod audit_log;
 mod certificates;
 pub mod sqlite;
+mod upkeep;
 mod users;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, StoreLedger,
 };
 pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
+pub use upkeep::{Census, UpkeepStore};
 pub use users::{Details, Password, PasswordHash, User, UserState, UserStore};
 
 /// Why the store did not do it.
@@ -79,7 +81,9 @@ pub enum StoreError {
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store.
-pub trait Store: UserStore + CertificateStore + AttemptStore + AuditStore + Send + Sync {
+pub trait Store:
+    UserStore + CertificateStore + AttemptStore + AuditStore + UpkeepStore + Send + Sync
+{
     /// Lets go of the files, so that a plain copy of them is a whole backup. Nothing is lost
     /// without it.
     fn close(&self) -> Answer<'_, ()>;

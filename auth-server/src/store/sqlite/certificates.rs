@@ -33,7 +33,7 @@ pub(super) async fn revoke_all(
     Ok(revoked)
 }
 
-async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
+pub(super) async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
     sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'revocations'")
         .execute(&mut **tx)
         .await?;

@@ -4,10 +4,11 @@
 mod attempts;
 mod audit_log;
 mod certificates;
+mod upkeep;
 mod users;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::identity::Fingerprint;
 use sqlx::migrate::MigrateError;
@@ -19,6 +20,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use time::OffsetDateTime;
 
 use super::{Answer, Store, StoreError};
+use crate::metrics::metrics;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -134,7 +136,10 @@ impl SqliteStore {
 
     /// A transaction that holds the write lock from its first moment: what it reads stays true.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        let began = Instant::now();
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        metrics().store("write_lock", began.elapsed());
+        Ok(transaction)
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::metrics::metrics;
+use crate::store::{Store, StoreError};
 use crate::throttle::Source;
 
 /// The hash before the first entry.
@@ -225,6 +226,42 @@ impl Record {
         hash.copy_from_slice(context.finish().as_ref());
         Hash(hash)
     }
+}
+
+/// Walks the chain from its first entry.
+///
+/// # Errors
+/// When the store fails.
+pub async fn walk(store: &dyn Store) -> Result<Walk, StoreError> {
+    const PAGE: u32 = 1000;
+    let (mut seq, mut previous) = (0, Hash(GENESIS));
+    loop {
+        let entries = store.entries(seq, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(Walk::Whole { entries: seq });
+        }
+        for entry in entries {
+            if entry.seq != seq + 1 || entry.hash != entry.hash_after(&previous) {
+                return Ok(Walk::BrokenAfter { seq });
+            }
+            (seq, previous) = (entry.seq, entry.hash);
+        }
+    }
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// Every entry follows from the one before.
+    Whole {
+        /// How many there are.
+        entries: u64,
+    },
+    /// The entry after that one was changed, removed or moved.
+    BrokenAfter {
+        /// The last good one, 0 for none.
+        seq: u64,
+    },
 }
 
 /// A link of the chain; printed and written in JSON as hexadecimal digits.

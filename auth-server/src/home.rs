@@ -110,6 +110,15 @@ impl Home {
         Ok(Arc::new(store))
     }
 
+    /// Opens the store without changing it; also says whether it is of this program's version.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or another organisation's.
+    pub async fn store_as_it_is(&self, root: &OrgRoot) -> Result<(Arc<dyn Store>, bool), Failure> {
+        let opened = SqliteStore::open_as_it_is(&self.store_file(), &root.fingerprint()).await?;
+        Ok((Arc::new(opened.0), opened.1))
+    }
+
     /// Reads the settings, with what was given over them.
     ///
     /// # Errors

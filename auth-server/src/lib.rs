@@ -4,11 +4,13 @@
 //! checks it, [`commands`] do the work and return values and errors, [`ui`] alone prints.
 
 pub mod administration;
+pub mod archive;
 pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod device;
+pub mod doctor;
 pub mod failure;
 pub mod harden;
 pub mod home;
@@ -25,6 +27,7 @@ pub mod router;
 pub mod routes;
 pub mod server;
 pub mod signals;
+pub mod staging;
 pub mod state;
 pub mod store;
 pub mod terminal;

@@ -47,15 +47,15 @@ pub struct Reason(pub &'static str);
 /// How a problem looks in JSON (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ProblemDocument {
+    /// What a person may be told.
+    detail: String,
+    /// The status code.
+    status: u16,
+    /// The status in words.
+    title: &'static str,
     /// Always `about:blank`: the status says what kind it is.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The status in words.
-    title: &'static str,
-    /// The status code.
-    status: u16,
-    /// What a person may be told.
-    detail: String,
 }
 
 /// When to try again after 503.

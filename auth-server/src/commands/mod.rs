@@ -1,10 +1,13 @@
 //! The work behind each command.
 
+pub mod backup;
 pub mod cert;
 pub mod config;
 pub mod desk;
 pub mod dialogue;
+pub mod doctor;
 pub mod init;
+pub mod restore;
 pub mod root;
 pub mod run;
 pub mod secrets;
@@ -54,7 +57,11 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         Action::RootExport => root::export(&home)?,
         Action::ConfigCheck(given) => config::check(&home, &given)?,
         Action::ConfigShow(given, format) => config::show(&home, &given, format)?,
-        Action::Backup(_) | Action::Restore(_) | Action::Doctor(..) => {}
+        Action::Backup(file) => backup::run(&home, file).await?,
+        Action::Restore(file) => restore::run(&home, file, passphrase_file.as_deref()).await?,
+        Action::Doctor(given, format) => {
+            return doctor::run(&home, &given, passphrase_file.as_deref(), format).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -69,6 +69,14 @@ fn damaged(detail: impl Into<String>) -> StoreError {
     }
 }
 
+fn demand_content(path: &Path) -> Result<(), StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.len() == 0 => Err(damaged("the file is empty")),
+        Ok(_) => Ok(()),
+        Err(_) => Err(StoreError::Missing),
+    }
+}
+
 impl SqliteStore {
     /// Lays a new store out in the empty file `path`, for the organisation of that root.
     ///
@@ -89,15 +97,30 @@ impl SqliteStore {
     /// # Errors
     /// When it is missing, damaged, or another organisation's.
     pub async fn open(path: &Path, root: &Fingerprint) -> Result<Self, StoreError> {
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.len() == 0 => return Err(damaged("the file is empty")),
-            Ok(_) => {}
-            Err(_) => return Err(StoreError::Missing),
-        }
+        demand_content(path)?;
         let store = Self::connect(path).await?;
         store.check(root).await?;
         MIGRATIONS.run(&store.pool).await?;
         Ok(store)
+    }
+
+    /// Opens and checks the store in `path` without changing it; also says whether it is of this
+    /// program's version.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or another organisation's.
+    pub async fn open_as_it_is(
+        path: &Path,
+        root: &Fingerprint,
+    ) -> Result<(Self, bool), StoreError> {
+        demand_content(path)?;
+        let store = Self::connect(path).await?;
+        store.check(root).await?;
+        let done: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&store.pool)
+            .await?;
+        let current = usize::try_from(done).is_ok_and(|done| done == MIGRATIONS.iter().count());
+        Ok((store, current))
     }
 
     async fn connect(path: &Path) -> Result<Self, StoreError> {

@@ -86,7 +86,10 @@ fn exists(file: &Path) -> Failure {
 /// The file has its name when it is whole and on disk.
 fn write_beside(file: &Path, parts: &Path, manifest: &Manifest) -> Result<(), Failure> {
     let (Some(name), parent) = (file.file_name(), parent(file)) else {
-        return Err(Failure::usage(format!("{} is no file name", file.display())));
+        return Err(Failure::usage(format!(
+            "{} is no file name",
+            file.display()
+        )));
     };
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);
@@ -107,7 +110,9 @@ fn write_beside(file: &Path, parts: &Path, manifest: &Manifest) -> Result<(), Fa
         let _ = std::fs::remove_file(&beside);
     }
     written?;
-    File::open(parent).and_then(|dir| dir.sync_all()).map_err(io)
+    File::open(parent)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io)
 }
 
 fn parent(file: &Path) -> &Path {

@@ -38,8 +38,6 @@ pub async fn run(
             }
         }
     }
-    let failed = found
-        .iter()
-        .any(|finding| finding.verdict == Verdict::Fail);
+    let failed = found.iter().any(|finding| finding.verdict == Verdict::Fail);
     Ok(ExitCode::from(u8::from(failed)))
 }

@@ -53,7 +53,10 @@ fn files(home: &Home) -> [PathBuf; 4] {
 }
 
 fn refuse_occupied(home: &Home) -> Result<(), Failure> {
-    match files(home).iter().find(|path| path.symlink_metadata().is_ok()) {
+    match files(home)
+        .iter()
+        .find(|path| path.symlink_metadata().is_ok())
+    {
         None => Ok(()),
         Some(path) => Err(
             Failure::local_file(format!("{} exists already", path.display()))

@@ -24,9 +24,7 @@ const CLOCK_SKEW: Duration = Duration::minutes(5);
 fn validity(root: &OrgRoot) -> Option<(OffsetDateTime, OffsetDateTime)> {
     let certificate = Certificate::from_der(root.certificate()).ok()?;
     let validity = certificate.tbs_certificate().validity();
-    let time = |time: x509_cert::time::Time| {
-        OffsetDateTime::UNIX_EPOCH + time.to_unix_duration()
-    };
+    let time = |time: x509_cert::time::Time| OffsetDateTime::UNIX_EPOCH + time.to_unix_duration();
     Some((time(validity.not_before), time(validity.not_after)))
 }
 
@@ -36,11 +34,7 @@ pub(super) fn root_certificate(root: &OrgRoot, now: OffsetDateTime) -> Finding {
         return Finding::fail("root", "its dates cannot be read", "restore a backup");
     };
     let left = end - now;
-    let says = format!(
-        "{} ends in {} days",
-        root.fingerprint(),
-        left.whole_days()
-    );
+    let says = format!("{} ends in {} days", root.fingerprint(), left.whole_days());
     let cure = "plan a new organisation root, and trust it on every device before this one ends";
     if left.is_negative() {
         Finding::fail("root", format!("{} has ended", root.fingerprint()), cure)
@@ -92,9 +86,10 @@ pub(super) async fn store(home: &Home, root: &OrgRoot) -> (Finding, Option<Arc<d
 /// Whether the audit log's chain holds.
 pub(super) async fn audit(store: &dyn Store) -> Finding {
     match audit::walk(store).await {
-        Ok(Walk::Whole { entries }) => {
-            Finding::ok("audit log", format!("{entries} entries, and the chain holds"))
-        }
+        Ok(Walk::Whole { entries }) => Finding::ok(
+            "audit log",
+            format!("{entries} entries, and the chain holds"),
+        ),
         Ok(Walk::BrokenAfter { seq }) => Finding::fail(
             "audit log",
             format!("the chain breaks after entry {seq}"),

@@ -44,7 +44,10 @@ fn look_at(home: &Home, path: &Path) -> Option<Finding> {
         return Some(Finding::warn(
             "permissions",
             format!("{} was left over", path.display()),
-            format!("if no backup or restore is running: rm -r {}", path.display()),
+            format!(
+                "if no backup or restore is running: rm -r {}",
+                path.display()
+            ),
         ));
     }
     let is_secret = path == home.root_key() || name.starts_with("store.sqlite");

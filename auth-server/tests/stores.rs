@@ -483,7 +483,7 @@ async fn a_snapshot_opens_like_the_store(store: &dyn Store) {
     store.snapshot_to(&path).await.unwrap();
     add(store, "bob").await.unwrap();
     let root = Fingerprint::of(&b"root".as_slice().into());
-    let copy = SqliteStore::open(&path, &root).await.unwrap();
+    let copy: &dyn Store = &SqliteStore::open(&path, &root).await.unwrap();
     assert_eq!(copy.users().await.unwrap().len(), 1);
     assert!(
         store.snapshot_to(&path).await.is_err(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use captures::error::Result;
-use captures::process;
+use captures::process::{self, Finished};
 use captures::programs::{Programs, clean_command, workspace_folder};
 use captures::scratch;
 
@@ -57,19 +57,30 @@ fn script(folder: &Path) -> String {
     script
 }
 
-#[test]
-fn the_operator_s_guide_works_as_it_is_written() -> Result<()> {
+/// Runs a script in a scratch folder with a passphrase, where the programs are on the path.
+fn run(script: impl FnOnce(&Path) -> String) -> Result<Finished> {
     let home = scratch::folder()?;
     let programs = Programs::get()?;
     let path = std::env::var("PATH").unwrap();
     let folders = [&programs.auth_server, &programs.peer]
         .map(|program| program.parent().unwrap().to_str().unwrap().to_owned());
-    fs::write(
-        home.path().join("passphrase"),
-        "four lanterns by the quiet lock\n",
-    )
-    .unwrap();
-    let script = script(home.path());
+    let passphrase = home.path().join("passphrase");
+    fs::write(&passphrase, "four lanterns by the quiet lock\n").unwrap();
+    let mut command = clean_command(Path::new("/bin/bash"), home.path());
+    command
+        .args(["-c", &script(home.path())])
+        .current_dir(home.path())
+        .env("PATH", format!("{}:{}:{path}", folders[0], folders[1]))
+        .env("ORGSHARE_AUTH_DIR", home.path().join("authority"))
+        .env("ORGSHARE_AUTH_PASSPHRASE_FILE", passphrase)
+        .env("ORGSHARE_AUTH_LISTEN", format!("127.0.0.1:{}", port()))
+        .stdin(Stdio::null());
+    process::run(&mut command)
+}
+
+#[test]
+fn the_operator_s_guide_works_as_it_is_written() -> Result<()> {
+    let text = commands().join("\n");
     for mentioned in [
         "init",
         "user add",
@@ -78,19 +89,23 @@ fn the_operator_s_guide_works_as_it_is_written() -> Result<()> {
         "backup",
         "restore",
     ] {
-        assert!(script.contains(mentioned), "{mentioned}");
+        assert!(text.contains(mentioned), "{mentioned}");
     }
-    let mut command = clean_command(Path::new("/bin/bash"), home.path());
-    command
-        .args(["-c", &script])
-        .current_dir(home.path())
-        .env("PATH", format!("{}:{}:{path}", folders[0], folders[1]))
-        .env("ORGSHARE_AUTH_DIR", home.path().join("authority"))
-        .env(
-            "ORGSHARE_AUTH_PASSPHRASE_FILE",
-            home.path().join("passphrase"),
+    run(script)?.success().map(drop)
+}
+
+#[test]
+fn a_guide_with_a_command_that_fails_would_be_noticed() -> Result<()> {
+    let wrong = |folder: &Path| {
+        let whole = script(folder);
+        let first = whole.find("auth-server init").unwrap();
+        format!(
+            "{}auth-server user list\n{}",
+            &whole[..first],
+            &whole[first..]
         )
-        .env("ORGSHARE_AUTH_LISTEN", format!("127.0.0.1:{}", port()))
-        .stdin(Stdio::null());
-    process::run(&mut command)?.success().map(drop)
+    };
+    let finished = run(wrong)?;
+    assert_eq!(finished.code, Some(10), "{}", finished.said());
+    Ok(())
 }

@@ -186,6 +186,7 @@ fn report(home: &Home, root: &OrgRoot, manifest: &Manifest) {
          auth-server doctor.",
     );
     if let Err(failure) = home.config(&Given::new()) {
-        ui::message(&format!("Correct this before you start it: {failure}"));
+        let text = format!("Correct this before you start it: {failure}");
+        ui::message(&ui::safe(&text));
     }
 }

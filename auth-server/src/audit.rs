@@ -8,6 +8,8 @@ use common::identity::Alias;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::metrics::metrics;
+use crate::store::{Store, StoreError};
 use crate::throttle::Source;
 
 /// The hash before the first entry.
@@ -99,6 +101,10 @@ pub enum Action {
     RemoveUser,
     /// An administrator was refused what is not for him.
     Administer,
+    /// A backup was begun.
+    Backup,
+    /// The store came out of a backup.
+    Restore,
 }
 
 impl Action {
@@ -119,6 +125,8 @@ impl Action {
             Self::UnlockUser => "user.unlock",
             Self::RemoveUser => "user.rm",
             Self::Administer => "admin",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 }
@@ -135,6 +143,24 @@ pub struct Event<'a> {
     /// `ok`, or why not.
     pub outcome: &'a str,
 }
+
+impl Event<'_> {
+    /// Counts it, and writes it into the log of the process too.
+    pub fn tell(&self) {
+        metrics().count(self.action, self.outcome);
+        tracing::info!(
+            target: AUDIT,
+            actor = %self.by.name,
+            source = %self.by.source,
+            action = %self.action.as_str(),
+            object = %self.object,
+            outcome = %self.outcome,
+        );
+    }
+}
+
+/// The target of log lines that tell of an entry.
+pub const AUDIT: &str = "audit";
 
 /// The outcome of what was done.
 pub const OK: &str = "ok";
@@ -200,6 +226,42 @@ impl Record {
         hash.copy_from_slice(context.finish().as_ref());
         Hash(hash)
     }
+}
+
+/// Walks the chain from its first entry.
+///
+/// # Errors
+/// When the store fails.
+pub async fn walk(store: &dyn Store) -> Result<Walk, StoreError> {
+    const PAGE: u32 = 1000;
+    let (mut seq, mut previous) = (0, Hash(GENESIS));
+    loop {
+        let entries = store.entries(seq, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(Walk::Whole { entries: seq });
+        }
+        for entry in entries {
+            if entry.seq != seq + 1 || entry.hash != entry.hash_after(&previous) {
+                return Ok(Walk::BrokenAfter { seq });
+            }
+            (seq, previous) = (entry.seq, entry.hash);
+        }
+    }
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// Every entry follows from the one before.
+    Whole {
+        /// How many there are.
+        entries: u64,
+    },
+    /// The entry after that one was changed, removed or moved.
+    BrokenAfter {
+        /// The last good one, 0 for none.
+        seq: u64,
+    },
 }
 
 /// A link of the chain; printed and written in JSON as hexadecimal digits.

@@ -12,6 +12,8 @@ use crate::store::StoreError;
 pub const EXIT_USAGE: u8 = 2;
 /// A file or folder of this machine.
 pub const EXIT_LOCAL_FILE: u8 = 10;
+/// Ended by SIGHUP: the terminal is gone.
+pub const EXIT_HANGUP: u8 = 129;
 /// Ended by SIGINT.
 pub const EXIT_INTERRUPTED: u8 = 130;
 /// Ended by SIGTERM.

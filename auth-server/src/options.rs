@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use common::identity::{Alias, Role};
-use common::limits::AUTH_SERVER_PORT;
 use root_ca::{Host, KeyType, RevocationReason, Serial};
 use time::Duration;
 
 use crate::cli::{
-    BareArgs, CertCommand, CertFilterArgs, Cli, Command as CliCommand, CrlCommand, InitArgs,
-    PasswordArgs, RootCommand, RunArgs, UserCommand,
+    BareInit, BareRun, CertCommand, CertFilterArgs, Cli, Command as CliCommand, ConfigCommand,
+    CrlCommand, InitArgs, PasswordArgs, RootCommand, RunArgs, SettingsArgs, UserCommand,
 };
-use crate::config::{parse_lifetime, parse_time};
+use crate::config::{Given, Origin, Value, parse_lifetime, parse_time};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::{terminal, ui};
@@ -40,7 +40,7 @@ impl From<KeyChoice> for KeyType {
 }
 
 /// Forms of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -94,14 +94,12 @@ pub struct Init {
 /// How to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// The addresses to try, first come first served.
-    pub listen: Vec<String>,
+    /// What is over the settings file.
+    pub given: Given,
     /// Whether to hold the dialogue first.
     pub add_users: bool,
     /// Whether questions may be asked at all.
     pub may_prompt: bool,
-    /// Form of the log.
-    pub log_format: LogFormat,
 }
 
 /// How results are printed.
@@ -237,6 +235,16 @@ pub enum Action {
     RootFingerprint,
     /// Print its PEM.
     RootExport,
+    /// Check the settings.
+    ConfigCheck(Given),
+    /// Show the settings.
+    ConfigShow(Given, Format),
+    /// Write a backup.
+    Backup(PathBuf),
+    /// Make the authority of a backup again.
+    Restore(PathBuf),
+    /// Look whether everything is in order.
+    Doctor(Given, Format),
 }
 
 /// What to do, and where.
@@ -256,8 +264,10 @@ pub struct Options {
 /// # Errors
 /// The exit code with which to end.
 pub fn from_command_line() -> Result<Options, ExitCode> {
-    let cli = Cli::try_parse().map_err(|error| print_clap(&error))?;
-    check(cli).map_err(|failure| {
+    let matches = Cli::command().try_get_matches();
+    let matches = matches.map_err(|error| print_clap(&error))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| print_clap(&error))?;
+    check(cli, last(&matches)).map_err(|failure| {
         ui::failure(&failure);
         failure.exit_code()
     })
@@ -276,7 +286,15 @@ fn print_clap(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }
 
-fn check(cli: Cli) -> Result<Options, Failure> {
+/// The innermost command's arguments.
+fn last(matches: &ArgMatches) -> &ArgMatches {
+    match matches.subcommand() {
+        Some((_, inner)) => last(inner),
+        None => matches,
+    }
+}
+
+fn check(cli: Cli, matches: &ArgMatches) -> Result<Options, Failure> {
     let dir = match cli.dir {
         Some(dir) => dir,
         None => Home::default_dir()?,
@@ -284,7 +302,7 @@ fn check(cli: Cli) -> Result<Options, Failure> {
     let action = match cli.command {
         None => bare()?,
         Some(CliCommand::Init(args)) => Action::Init(init(args)?),
-        Some(CliCommand::Run(args)) => Action::Run(run(args)?),
+        Some(CliCommand::Run(args)) => Action::Run(run(args, matches)?),
         Some(CliCommand::User(command)) => Action::User(user(command)),
         Some(CliCommand::Cert(command)) => Action::Cert(cert(command)?),
         Some(CliCommand::Crl(CrlCommand::Show { json })) => {
@@ -300,6 +318,17 @@ fn check(cli: Cli) -> Result<Options, Failure> {
         Some(CliCommand::Root(RootCommand::Show)) => Action::RootShow,
         Some(CliCommand::Root(RootCommand::Fingerprint)) => Action::RootFingerprint,
         Some(CliCommand::Root(RootCommand::Export)) => Action::RootExport,
+        Some(CliCommand::Config(ConfigCommand::Check { settings })) => {
+            Action::ConfigCheck(given(settings, matches))
+        }
+        Some(CliCommand::Config(ConfigCommand::Show { json, settings })) => {
+            Action::ConfigShow(given(settings, matches), json.into())
+        }
+        Some(CliCommand::Backup { file }) => Action::Backup(file),
+        Some(CliCommand::Restore { file }) => Action::Restore(file),
+        Some(CliCommand::Doctor { json, settings }) => {
+            Action::Doctor(given(settings, matches), json.into())
+        }
     };
     Ok(Options {
         home: Home::new(dir),
@@ -315,11 +344,21 @@ fn bare() -> Result<Action, Failure> {
                 .cure("use auth-server init and auth-server run, or see auth-server --help"),
         );
     }
-    let args = BareArgs::try_parse_from(["auth-server"])
-        .map_err(|error| Failure::usage(error.kind().to_string()))?;
-    let mut run = run(args.run)?;
+    let (init_args, _) = from_environment::<BareInit>()?;
+    let (run_args, matches) = from_environment::<BareRun>()?;
+    let mut run = run(run_args.run, &matches)?;
     run.add_users = run.may_prompt;
-    Ok(Action::Bare(init(args.init)?, run))
+    Ok(Action::Bare(init(init_args.init)?, run))
+}
+
+fn from_environment<T: CommandFactory + FromArgMatches>() -> Result<(T, ArgMatches), Failure> {
+    let wrong = |error: clap::Error| {
+        let text = error.render().to_string();
+        Failure::usage(text.lines().next().unwrap_or_default())
+    };
+    let matches = T::command().try_get_matches_from(["auth-server"]);
+    let matches = matches.map_err(wrong)?;
+    Ok((T::from_arg_matches(&matches).map_err(wrong)?, matches))
 }
 
 fn init(args: InitArgs) -> Result<Init, Failure> {
@@ -333,7 +372,7 @@ fn init(args: InitArgs) -> Result<Init, Failure> {
     })
 }
 
-fn run(args: RunArgs) -> Result<Run, Failure> {
+fn run(args: RunArgs, matches: &ArgMatches) -> Result<Run, Failure> {
     // Not clap's to say: to it, a switch that the environment sets to 0 is there.
     if args.add_users && args.no_prompt {
         return Err(Failure::usage(
@@ -344,20 +383,33 @@ fn run(args: RunArgs) -> Result<Run, Failure> {
         return Err(Failure::usage("--add-users needs a terminal")
             .cure("add users with: auth-server user add ALIAS --password-file FILE"));
     }
-    let listen = match args.listen {
-        Some(address) => vec![address],
-        // Both families; where IPv6 is switched off, the older one.
-        None => vec![
-            format!("[::]:{AUTH_SERVER_PORT}"),
-            format!("0.0.0.0:{AUTH_SERVER_PORT}"),
-        ],
-    };
     Ok(Run {
-        listen,
+        given: given(args.settings, matches),
         add_users: args.add_users,
         may_prompt: !args.no_prompt,
-        log_format: args.log_format,
     })
+}
+
+fn given(args: SettingsArgs, matches: &ArgMatches) -> Given {
+    let one = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
+    [
+        ("cert_lifetime", one(args.cert_lifetime)),
+        ("hosts", args.hosts),
+        ("listen", one(args.listen)),
+        ("log_format", one(args.log_format)),
+        ("metrics", one(args.metrics)),
+        ("renewal_grace", one(args.renewal_grace)),
+    ]
+    .into_iter()
+    .filter(|(_, texts)| !texts.is_empty())
+    .map(|(name, texts)| {
+        let origin = match matches.value_source(name) {
+            Some(ValueSource::EnvVariable) => Origin::Environment,
+            _ => Origin::Flag,
+        };
+        (name, Value { texts, origin })
+    })
+    .collect()
 }
 
 fn user(command: UserCommand) -> UserAction {

@@ -3,6 +3,7 @@
 mod rules;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 pub use rules::{WeakPassword, check_new};
 
+use crate::metrics::metrics;
 use crate::store::PasswordHash;
 
 /// Bounds the work of normalising; NIST asks for at least 64 characters.
@@ -101,6 +103,7 @@ pub fn needs_rehash(hash: &PasswordHash) -> bool {
 /// Bounded room for hashing: so many at once, so many waiting, and no more.
 #[derive(Debug)]
 pub struct PasswordChecker {
+    parallel: usize,
     working: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     dummy: PasswordHash,
@@ -125,9 +128,11 @@ impl PasswordChecker {
         let mut nobody = [0; 16];
         rand::fill(&mut nobody).map_err(|_| PasswordError::Failed)?;
         let nobody: String = nobody.iter().map(|byte| format!("{byte:02x}")).collect();
+        let parallel = parallel.max(1);
         Ok(Self {
-            working: Arc::new(Semaphore::new(parallel.max(1))),
-            queue: Arc::new(Semaphore::new(parallel.max(1) + MAX_WAITING)),
+            parallel,
+            working: Arc::new(Semaphore::new(parallel)),
+            queue: Arc::new(Semaphore::new(parallel + MAX_WAITING)),
             dummy: hash(&SecretString::from(nobody))?,
         })
     }
@@ -143,11 +148,22 @@ impl PasswordChecker {
                 return Err(PasswordError::Busy);
             }
         };
+        let began = Instant::now();
         let working = self.working.clone().acquire_owned().await;
+        metrics().waited_for_place(began.elapsed());
         Ok(Place {
             _working: working.map_err(|_| PasswordError::Busy)?,
             _queue: queue,
         })
+    }
+
+    /// How many places are taken, and how many wait for one.
+    pub fn load(&self) -> (usize, usize) {
+        let inside = (self.parallel + MAX_WAITING).saturating_sub(self.queue.available_permits());
+        let working = self
+            .parallel
+            .saturating_sub(self.working.available_permits());
+        (working, inside.saturating_sub(working))
     }
 
     /// Compares on the blocking pool. Without a `hash`, for somebody unknown, does the same work

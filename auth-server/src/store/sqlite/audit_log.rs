@@ -34,6 +34,7 @@ pub(super) async fn append(
     .bind(record.hash.0.as_slice())
     .execute(&mut **tx)
     .await?;
+    event.tell();
     Ok(())
 }
 

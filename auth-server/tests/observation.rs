@@ -309,7 +309,7 @@ fn every_endpoint_is_described_and_every_description_is_served() {
             let request = format!(
                 "{} {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
                 method.to_uppercase(),
-                path.replace('{', "").replace('}', "")
+                path.replace(['{', '}'], "")
             );
             let status = server.send(request.as_bytes()).status;
             assert!(status != 405, "{method} {path}");

@@ -1,32 +1,29 @@
 //! `/openapi.json`, judged by the validator of the OpenAPI community.
 
-use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::process::Command;
 
-use captures::error::Result;
+use captures::error::{Doing as _, Result};
 use captures::organisation::Organisation;
 use captures::programs::workspace_folder;
+use captures::scratch;
 
 /// Whether the validator takes that document, and what it says.
-fn valid(document: &str) -> (bool, String) {
+fn valid(document: &str) -> Result<(bool, String)> {
     let python = workspace_folder().join(".venv/bin/python");
     let program = "import json, sys\n\
                    from openapi_spec_validator import validate\n\
                    validate(json.load(sys.stdin))\n";
-    let mut validator = Command::new(&python)
+    let folder = scratch::folder()?;
+    let path = folder.path().join("openapi.json");
+    fs::write(&path, document).doing("writing the document")?;
+    let output = Command::new(&python)
         .args(["-c", program])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}; ./test makes it", python.display()));
-    let mut input = validator.stdin.take().unwrap();
-    input.write_all(document.as_bytes()).unwrap();
-    drop(input);
-    let output = validator.wait_with_output().unwrap();
+        .stdin(File::open(&path).doing("reading the document")?)
+        .output()
+        .doing(format!("starting {}; ./test makes it", python.display()))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status.success(), said)
+    Ok((output.status.success(), said))
 }
 
 #[test]
@@ -41,10 +38,10 @@ fn the_served_description_of_the_api_is_valid_openapi() -> Result<()> {
         .output()
         .expect("the Debian package curl");
     let document = String::from_utf8(fetched.stdout).unwrap();
-    let (good, said) = valid(&document);
+    let (good, said) = valid(&document)?;
     assert!(good, "{said}");
     let broken = document.replacen("\"responses\"", "\"answers\"", 1);
     assert_ne!(broken, document);
-    assert!(!valid(&broken).0, "the validator sees nothing");
+    assert!(!valid(&broken)?.0, "the validator sees nothing");
     Ok(())
 }

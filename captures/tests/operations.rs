@@ -1,5 +1,7 @@
 //! docs/OPERATIONS.md: every command that it shows in a `sh` block is run, in its order.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;

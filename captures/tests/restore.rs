@@ -1,5 +1,7 @@
 //! An authority that was lost and comes back from a backup: its members go on.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 
 use captures::error::Result;

@@ -119,6 +119,36 @@ fn a_backup_made_while_people_log_in_restores_to_a_server_that_goes_on() {
 }
 
 #[test]
+fn a_restored_server_renews_for_devices_of_the_backup_and_for_no_later_ones() {
+    let org = Org::with_user("alice");
+    let once = org.add_for_once("bob");
+    let server = org.start();
+    let old = server.member("alice", PASSWORD);
+    let stolen = server.member("alice", PASSWORD);
+    let reason = ["--reason", "keyCompromise"];
+    let revoke = ["cert", "revoke", &stolen.serial()].map(str::to_owned);
+    let revoke: Vec<&str> = revoke.iter().map(String::as_str).chain(reason).collect();
+    succeeded(&org.command(&revoke));
+    let file = back_up(&org, "file");
+    let later = server.renew(&old).ok().unwrap();
+    assert_eq!(server.stop(Signal::TERM), Some(143));
+    let home = beside(&org, "restored");
+    succeeded(&restore(&org, &file, &home));
+    // The list of the backup may be older than what peers have: it is nothing to hand out.
+    let exported = org.command(&["crl", "export", "--pem", "--dir", text(&home)]);
+    failed(&exported, 1, "no CRL was signed yet");
+    let server = Server::start(&org, &["--dir", text(&home)]);
+    succeeded(&org.command(&["crl", "export", "--pem", "--dir", text(&home)]));
+    let next = server.renew(&old).ok().unwrap();
+    assert!(server.renew(&next).is_ok());
+    for refused in [&stolen, &later] {
+        assert_eq!(server.refusal(refused).0, 403);
+    }
+    assert_eq!(server.login("bob", &once).problem().0, 403);
+    assert_eq!(server.change_password("bob", &once, PASSWORD).status, 204);
+}
+
+#[test]
 fn numbers_rise_through_every_restore_of_any_backup() {
     let org = Org::new();
     let first = back_up(&org, "first");

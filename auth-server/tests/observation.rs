@@ -131,6 +131,63 @@ fn metrics_count_what_happens_and_name_nobody() {
 }
 
 #[test]
+fn metrics_count_renewals_and_changed_passwords_and_what_was_refused() {
+    let org = Org::with_user("alice");
+    let once = org.add_for_once("bob");
+    let server = org.start();
+    let device = server.member("alice", PASSWORD);
+    let before = metrics(&server);
+    let next = server.renew(&device).ok().unwrap();
+    assert_eq!(
+        server
+            .renew_with(&next, &request(&next.key))
+            .unwrap()
+            .status,
+        400
+    );
+    assert_eq!(server.login("bob", &once).status, 403);
+    assert_eq!(server.change_password("bob", &once, &once).status, 422);
+    assert_eq!(server.change_password("bob", "wrong", PASSWORD).status, 401);
+    let chosen = "plum glacier window ostrich seven";
+    assert_eq!(server.change_password("bob", &once, chosen).status, 204);
+    let told = serde_json::json!({"display_name": "\u{202e}", "email": ""});
+    assert_eq!(server.json(Some(&next), "PUT /me", &told).status, 422);
+    let told = serde_json::json!({"display_name": "Alice", "email": ""});
+    assert_eq!(server.json(Some(&next), "PUT /me", &told).status, 200);
+    succeeded(&org.command(&["user", "disable", "alice"]));
+    assert_eq!(server.refusal(&next).0, 403);
+    let after = metrics(&server);
+    let rise = |name: &str| after.get(name).unwrap_or(&0.0) - before.get(name).unwrap_or(&0.0);
+    let refused = |reason: &str, route: &str| {
+        format!("orgshare_http_refused_total{{reason=\"{reason}\",route=\"{route}\"}}")
+    };
+    let changed = |action: &str, outcome: &str| {
+        format!("orgshare_changes_total{{action=\"{action}\",outcome=\"{outcome}\"}}")
+    };
+    let logins = |outcome: &str| format!("orgshare_logins_total{{outcome=\"{outcome}\"}}");
+    for (name, by) in [
+        ("orgshare_certificates_renewed_total".to_owned(), 1.0),
+        ("orgshare_certificates_issued_total".to_owned(), 0.0),
+        (logins("one-time password, must be changed"), 1.0),
+        (logins("wrong password"), 1.0),
+        (changed("user.passwd", "ok"), 1.0),
+        (
+            changed("user.passwd", "the new password is not accepted"),
+            1.0,
+        ),
+        (refused("key_in_use", "/renew"), 1.0),
+        (refused("certificate_refused", "/renew"), 1.0),
+        (refused("password_must_change", "/verify"), 1.0),
+        (refused("weak_password", "/password"), 1.0),
+        (refused("unauthorized", "/password"), 1.0),
+        (refused("details", "/me"), 1.0),
+        ("orgshare_password_wait_seconds_count".to_owned(), 4.0),
+    ] {
+        assert_eq!(rise(&name), by, "{name}\n{after:#?}");
+    }
+}
+
+#[test]
 fn the_buckets_of_a_histogram_add_up() {
     let org = Org::with_user("alice");
     let server = org.start();

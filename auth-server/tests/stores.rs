@@ -769,6 +769,9 @@ async fn a_census_counts_everything(store: &dyn Store) {
 
 async fn a_snapshot_opens_like_the_store(store: &dyn Store) {
     add(store, "alice").await.unwrap();
+    store.keep_crl(7, b"seven").await.unwrap();
+    let subjects = ["strangers alice".to_owned()];
+    fail(store, &subjects, noon(), noon()).await;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("snapshot");
     std::fs::write(&path, b"").unwrap();
@@ -777,6 +780,12 @@ async fn a_snapshot_opens_like_the_store(store: &dyn Store) {
     let root = Fingerprint::of(&b"root".as_slice().into());
     let copy: &dyn Store = &SqliteStore::open(&path, &root).await.unwrap();
     assert_eq!(copy.users().await.unwrap().len(), 1);
+    assert_eq!(
+        copy.last_crl().await.unwrap(),
+        store.last_crl().await.unwrap()
+    );
+    let failures = store.attempts(&subjects).await.unwrap();
+    assert_eq!(copy.attempts(&subjects).await.unwrap(), failures);
     assert!(
         store.snapshot_to(&path).await.is_err(),
         "it has content now"
@@ -785,12 +794,15 @@ async fn a_snapshot_opens_like_the_store(store: &dyn Store) {
 
 async fn after_a_restore_numbers_only_rise_and_a_list_is_due(store: &dyn Store) {
     store.next_crl_number().await.unwrap();
+    store.keep_crl(1, b"one").await.unwrap();
     let before = store.revocations().await.unwrap();
     store
         .resume_after_restore(1000, &console(), noon())
         .await
         .unwrap();
     assert_eq!(store.next_crl_number().await.unwrap(), 1001);
+    // Peers may have a newer one.
+    assert_eq!(store.last_crl().await.unwrap(), None);
     assert!(store.revocations().await.unwrap() > before);
     let last = store.last_entry().await.unwrap().unwrap();
     assert_eq!(last.action, "restore");

@@ -165,7 +165,7 @@ fn header(name: &str, size: u64, when: u64) -> io::Result<Header> {
 /// Takes the parts of the archive out into the empty `folder`, each with mode 0600.
 ///
 /// # Errors
-/// When it is not an archive exactly as [`write`] makes it.
+/// When it is not an archive exactly as [`write()`] makes it.
 pub fn read(file: &mut File, folder: &Path) -> Result<Manifest, ArchiveError> {
     use std::io::Seek;
     let length = file.metadata()?.len();

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use common::identity::{Alias, Role};
 use root_ca::{Host, RevocationReason, Serial};
 
-use crate::options::{KeyChoice, LogFormat};
+use crate::options::KeyChoice;
 
 /// HTTPS login and certificate signing for orgshare peers.
 ///
@@ -74,6 +74,28 @@ pub enum Command {
     /// Show the root certificate
     #[command(subcommand)]
     Root(RootCommand),
+    /// Check and show the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Write everything but the passphrase into one new file; works while the server runs
+    Backup {
+        /// The file, which must not exist
+        file: PathBuf,
+    },
+    /// Make the authority of a backup again, in a folder without one
+    Restore {
+        /// A file that `backup` wrote
+        file: PathBuf,
+    },
+    /// Look whether everything is in order, and say what to do
+    Doctor {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// The settings
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
 }
 
 /// How to make an authority.
@@ -111,12 +133,46 @@ pub struct InitArgs {
     pub cert_lifetime: String,
 }
 
-/// How to serve.
+/// What also stands in the settings file; the command line is over the environment, and both are
+/// over the file.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct SettingsArgs {
     /// Address and port to listen on; port 0 takes a free one [default: all addresses, port 12565]
     #[arg(long, value_name = "ADDR:PORT", env = "ORGSHARE_AUTH_LISTEN")]
     pub listen: Option<String>,
+
+    /// Form of the log on standard error, text or json [default: text]
+    #[arg(long, value_name = "FORM", env = "ORGSHARE_AUTH_LOG_FORMAT")]
+    pub log_format: Option<String>,
+
+    /// Serve metrics in plain HTTP on this loopback address [default: not]
+    #[arg(long, value_name = "ADDR:PORT", env = "ORGSHARE_AUTH_METRICS")]
+    pub metrics: Option<String>,
+
+    /// Life of a member's certificate, 10m to 10d [default: 24h]
+    #[arg(long, value_name = "TIME", env = "ORGSHARE_AUTH_CERT_LIFETIME")]
+    pub cert_lifetime: Option<String>,
+
+    /// A name or address of this server beside those of the machine
+    #[arg(
+        long = "host",
+        value_name = "NAME_OR_IP",
+        env = "ORGSHARE_AUTH_HOST",
+        value_delimiter = ','
+    )]
+    pub hosts: Vec<String>,
+
+    /// How long after its end a certificate may still be renewed, 0d to 92d [default: 30d]
+    #[arg(long, value_name = "TIME", env = "ORGSHARE_AUTH_RENEWAL_GRACE")]
+    pub renewal_grace: Option<String>,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The settings
+    #[command(flatten)]
+    pub settings: SettingsArgs,
 
     /// Ask for new users first
     #[arg(long, env = "ORGSHARE_AUTH_ADD_USERS", value_parser = FalseyValueParser::new())]
@@ -129,26 +185,42 @@ pub struct RunArgs {
         value_parser = FalseyValueParser::new()
     )]
     pub no_prompt: bool,
-
-    /// Form of the log on standard error
-    #[arg(
-        long,
-        value_enum,
-        default_value = "text",
-        env = "ORGSHARE_AUTH_LOG_FORMAT"
-    )]
-    pub log_format: LogFormat,
 }
 
-/// The bare start: settings come from the environment alone.
+/// The bare start, if there is no authority yet: from the environment alone.
 #[derive(Debug, Parser)]
-pub struct BareArgs {
-    /// If there is no authority yet.
+pub struct BareInit {
+    /// How to make one.
     #[command(flatten)]
     pub init: InitArgs,
-    /// Always.
+}
+
+/// The bare start: from the environment alone.
+#[derive(Debug, Parser)]
+pub struct BareRun {
+    /// How to serve.
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// Commands on the settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check the settings file, and tell every mistake with its line and column
+    Check {
+        /// The settings
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Show the settings in force and where each comes from
+    Show {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// The settings
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
 }
 
 /// Where a new password comes from.

@@ -22,6 +22,8 @@ pub const EXIT_REFUSED: u8 = 9;
 pub const EXIT_LOCAL_FILE: u8 = 10;
 /// To be tried again.
 pub const EXIT_TEMPORARY: u8 = 75;
+/// Ended by SIGHUP: the terminal is gone.
+pub const EXIT_HANGUP: u8 = 129;
 /// Ended by SIGINT.
 pub const EXIT_INTERRUPTED: u8 = 130;
 /// Ended by SIGTERM.

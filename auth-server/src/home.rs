@@ -7,7 +7,7 @@ use common::identity::OrgRoot;
 use root_ca::key_store;
 use x509_cert::der::Document;
 
-use crate::config::Config;
+use crate::config::{Config, Given};
 use crate::failure::Failure;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -103,12 +103,21 @@ impl Home {
         Ok(Arc::new(store))
     }
 
-    /// Reads the settings.
+    /// Opens the store without changing it; also says whether it is of this program's version.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or another organisation's.
+    pub async fn store_as_it_is(&self, root: &OrgRoot) -> Result<(Arc<dyn Store>, bool), Failure> {
+        let opened = SqliteStore::open_as_it_is(&self.store_file(), &root.fingerprint()).await?;
+        Ok((Arc::new(opened.0), opened.1))
+    }
+
+    /// Reads the settings, with what was given over them.
     ///
     /// # Errors
     /// When the file cannot be read, or a setting is not allowed.
-    pub fn config(&self) -> Result<Config, Failure> {
-        Config::load(&self.config_file())
+    pub fn config(&self, given: &Given) -> Result<Config, Failure> {
+        Config::load(&self.config_file(), given)
     }
 }
 

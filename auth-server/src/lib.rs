@@ -4,6 +4,7 @@
 //! checks it, [`commands`] do the work and return values and errors, [`ui`] alone prints.
 
 pub mod administration;
+pub mod archive;
 pub mod audit;
 pub mod body;
 pub mod cli;
@@ -12,13 +13,18 @@ pub mod config;
 pub mod denials;
 pub mod details;
 pub mod device;
+pub mod doctor;
 pub mod failure;
 pub mod harden;
 pub mod home;
 pub mod issuing;
 pub mod journal;
+mod json_log;
 pub mod log;
 pub mod login;
+pub mod metrics;
+pub mod observer;
+pub mod openapi;
 pub mod options;
 pub mod password;
 pub mod problem;
@@ -28,6 +34,7 @@ pub mod router;
 pub mod routes;
 pub mod server;
 pub mod signals;
+pub mod staging;
 pub mod state;
 pub mod store;
 pub mod terminal;

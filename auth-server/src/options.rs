@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use common::identity::{Alias, Role};
-use common::limits::AUTH_SERVER_PORT;
 use root_ca::{Host, KeyType, RevocationReason, Serial};
 use time::Duration;
 
 use crate::administration::remote::{DeviceFiles, ServerUrl};
 use crate::cli::{
-    AuditCommand, BareArgs, CertCommand, CertFilterArgs, Cli, Command as CliCommand, CrlCommand,
-    InitArgs, PasswordArgs, RootCommand, RunArgs, UserCommand,
+    AuditCommand, BareInit, BareRun, CertCommand, CertFilterArgs, Cli, Command as CliCommand,
+    ConfigCommand, CrlCommand, InitArgs, PasswordArgs, RootCommand, RunArgs, SettingsArgs,
+    UserCommand,
 };
 use crate::commands::desk::Place;
-use crate::config::{parse_lifetime, parse_time};
+use crate::config::{Given, Origin, Value, parse_lifetime, parse_time};
 use crate::failure::Failure;
 use crate::home::{Home, data_dir};
 use crate::{terminal, ui};
@@ -42,7 +43,7 @@ impl From<KeyChoice> for KeyType {
 }
 
 /// Forms of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -96,14 +97,12 @@ pub struct Init {
 /// How to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// The addresses to try, first come first served.
-    pub listen: Vec<String>,
+    /// What is over the settings file.
+    pub given: Given,
     /// Whether to hold the dialogue first.
     pub add_users: bool,
     /// Whether questions may be asked at all.
     pub may_prompt: bool,
-    /// Form of the log.
-    pub log_format: LogFormat,
 }
 
 /// How results are printed.
@@ -265,6 +264,16 @@ pub enum Action {
     RootFingerprint,
     /// Print its PEM.
     RootExport,
+    /// Check the settings.
+    ConfigCheck(Given),
+    /// Show the settings.
+    ConfigShow(Given, Format),
+    /// Write a backup.
+    Backup(PathBuf),
+    /// Make the authority of a backup again.
+    Restore(PathBuf),
+    /// Look whether everything is in order.
+    Doctor(Given, Format),
 }
 
 /// What to do, and where.
@@ -284,8 +293,10 @@ pub struct Options {
 /// # Errors
 /// The exit code with which to end.
 pub fn from_command_line() -> Result<Options, ExitCode> {
-    let cli = Cli::try_parse().map_err(|error| print_clap(&error))?;
-    check(cli).map_err(|failure| {
+    let matches = Cli::command().try_get_matches();
+    let matches = matches.map_err(|error| print_clap(&error))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| print_clap(&error))?;
+    check(cli, last(&matches)).map_err(|failure| {
         ui::failure(&failure);
         failure.exit_code()
     })
@@ -304,7 +315,15 @@ fn print_clap(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }
 
-fn check(cli: Cli) -> Result<Options, Failure> {
+/// The innermost command's arguments.
+fn last(matches: &ArgMatches) -> &ArgMatches {
+    match matches.subcommand() {
+        Some((_, inner)) => last(inner),
+        None => matches,
+    }
+}
+
+fn check(cli: Cli, matches: &ArgMatches) -> Result<Options, Failure> {
     let dir = match cli.dir {
         Some(dir) => dir,
         None => Home::default_dir()?,
@@ -323,11 +342,22 @@ fn check(cli: Cli) -> Result<Options, Failure> {
         (Some(CliCommand::Audit(command)), there) => Action::Audit(place(there), audit(command)),
         (_, Some(_)) => return Err(needs_the_machine()),
         (Some(CliCommand::Init(args)), None) => Action::Init(init(args)?),
-        (Some(CliCommand::Run(args)), None) => Action::Run(run(args)?),
+        (Some(CliCommand::Run(args)), None) => Action::Run(run(args, matches)?),
         (Some(CliCommand::Crl(command)), None) => Action::Crl(here, crl(command)),
         (Some(CliCommand::Root(RootCommand::Show)), None) => Action::RootShow,
         (Some(CliCommand::Root(RootCommand::Fingerprint)), None) => Action::RootFingerprint,
         (Some(CliCommand::Root(RootCommand::Export)), None) => Action::RootExport,
+        (Some(CliCommand::Config(ConfigCommand::Check { settings })), None) => {
+            Action::ConfigCheck(given(settings, matches))
+        }
+        (Some(CliCommand::Config(ConfigCommand::Show { json, settings })), None) => {
+            Action::ConfigShow(given(settings, matches), json.into())
+        }
+        (Some(CliCommand::Backup { file }), None) => Action::Backup(file),
+        (Some(CliCommand::Restore { file }), None) => Action::Restore(file),
+        (Some(CliCommand::Doctor { json, settings }), None) => {
+            Action::Doctor(given(settings, matches), json.into())
+        }
         (None, None) => bare()?,
     };
     Ok(Options {
@@ -364,11 +394,21 @@ fn bare() -> Result<Action, Failure> {
                 .cure("use auth-server init and auth-server run, or see auth-server --help"),
         );
     }
-    let args = BareArgs::try_parse_from(["auth-server"])
-        .map_err(|error| Failure::usage(error.kind().to_string()))?;
-    let mut run = run(args.run)?;
+    let (init_args, _) = from_environment::<BareInit>()?;
+    let (run_args, matches) = from_environment::<BareRun>()?;
+    let mut run = run(run_args.run, &matches)?;
     run.add_users = run.may_prompt;
-    Ok(Action::Bare(init(args.init)?, run))
+    Ok(Action::Bare(init(init_args.init)?, run))
+}
+
+fn from_environment<T: CommandFactory + FromArgMatches>() -> Result<(T, ArgMatches), Failure> {
+    let wrong = |error: clap::Error| {
+        let text = error.render().to_string();
+        Failure::usage(text.lines().next().unwrap_or_default())
+    };
+    let matches = T::command().try_get_matches_from(["auth-server"]);
+    let matches = matches.map_err(wrong)?;
+    Ok((T::from_arg_matches(&matches).map_err(wrong)?, matches))
 }
 
 fn init(args: InitArgs) -> Result<Init, Failure> {
@@ -382,7 +422,7 @@ fn init(args: InitArgs) -> Result<Init, Failure> {
     })
 }
 
-fn run(args: RunArgs) -> Result<Run, Failure> {
+fn run(args: RunArgs, matches: &ArgMatches) -> Result<Run, Failure> {
     // Not clap's to say: to it, a switch that the environment sets to 0 is there.
     if args.add_users && args.no_prompt {
         return Err(Failure::usage(
@@ -393,20 +433,33 @@ fn run(args: RunArgs) -> Result<Run, Failure> {
         return Err(Failure::usage("--add-users needs a terminal")
             .cure("add users with: auth-server user add ALIAS --password-file FILE"));
     }
-    let listen = match args.listen {
-        Some(address) => vec![address],
-        // Both families; where IPv6 is switched off, the older one.
-        None => vec![
-            format!("[::]:{AUTH_SERVER_PORT}"),
-            format!("0.0.0.0:{AUTH_SERVER_PORT}"),
-        ],
-    };
     Ok(Run {
-        listen,
+        given: given(args.settings, matches),
         add_users: args.add_users,
         may_prompt: !args.no_prompt,
-        log_format: args.log_format,
     })
+}
+
+fn given(args: SettingsArgs, matches: &ArgMatches) -> Given {
+    let one = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
+    [
+        ("cert_lifetime", one(args.cert_lifetime)),
+        ("hosts", args.hosts),
+        ("listen", one(args.listen)),
+        ("log_format", one(args.log_format)),
+        ("metrics", one(args.metrics)),
+        ("renewal_grace", one(args.renewal_grace)),
+    ]
+    .into_iter()
+    .filter(|(_, texts)| !texts.is_empty())
+    .map(|(name, texts)| {
+        let origin = match matches.value_source(name) {
+            Some(ValueSource::EnvVariable) => Origin::Environment,
+            _ => Origin::Flag,
+        };
+        (name, Value { texts, origin })
+    })
+    .collect()
 }
 
 fn user(command: UserCommand) -> UserAction {

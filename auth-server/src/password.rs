@@ -3,6 +3,7 @@
 mod rules;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 pub use rules::{WeakPassword, check_new};
 
+use crate::metrics::metrics;
 use crate::store::PasswordHash;
 
 /// Bounds the work of normalising; NIST asks for at least 64 characters.
@@ -101,6 +103,7 @@ pub fn needs_rehash(hash: &PasswordHash) -> bool {
 /// Bounded room for hashing: so many at once, so many waiting, and no more. Clones share the room.
 #[derive(Debug, Clone)]
 pub struct PasswordQueue {
+    parallel: usize,
     working: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
@@ -118,9 +121,11 @@ pub struct Place {
 impl PasswordQueue {
     /// Room for `parallel` hashes at once.
     pub fn new(parallel: usize) -> Self {
+        let parallel = parallel.max(1);
         Self {
-            working: Arc::new(Semaphore::new(parallel.max(1))),
-            queue: Arc::new(Semaphore::new(parallel.max(1) + MAX_WAITING)),
+            parallel,
+            working: Arc::new(Semaphore::new(parallel)),
+            queue: Arc::new(Semaphore::new(parallel + MAX_WAITING)),
         }
     }
 
@@ -135,7 +140,9 @@ impl PasswordQueue {
                 return Err(PasswordError::Busy);
             }
         };
+        let began = Instant::now();
         let working = self.working.clone().acquire_owned().await;
+        metrics().waited_for_place(began.elapsed());
         Ok(Place {
             _working: working.map_err(|_| PasswordError::Busy)?,
             _queue: queue,
@@ -154,6 +161,15 @@ impl PasswordQueue {
         })
         .await
         .map_err(|_| PasswordError::Failed)?
+    }
+
+    /// How many places are taken, and how many wait for one.
+    pub fn load(&self) -> (usize, usize) {
+        let inside = (self.parallel + MAX_WAITING).saturating_sub(self.queue.available_permits());
+        let working = self
+            .parallel
+            .saturating_sub(self.working.available_permits());
+        (working, inside.saturating_sub(working))
     }
 }
 

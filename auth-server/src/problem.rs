@@ -90,6 +90,24 @@ pub enum Problem {
     Unavailable,
 }
 
+/// Goes with the answer as far as the metrics, never to the client.
+#[derive(Debug, Clone, Copy)]
+pub struct Reason(pub &'static str);
+
+/// How a problem looks in JSON (RFC 9457).
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct ProblemDocument {
+    /// What a person may be told.
+    detail: String,
+    /// The status code.
+    status: u16,
+    /// The status in words.
+    title: &'static str,
+    /// `about:blank` where the status says what kind it is, else a name for it.
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
 /// When to try again after 503.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
@@ -173,6 +191,38 @@ impl Problem {
         fixed.to_owned()
     }
 
+    /// The word for it in metrics.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Host => "host",
+            Self::Request(_) => "certificate_request",
+            Self::Unauthorized => "unauthorized",
+            Self::PasswordMustChange => "password_must_change",
+            Self::WeakPassword(_) => "weak_password",
+            Self::Details(_) => "details",
+            Self::CertificateNeeded => "certificate_needed",
+            Self::CertificateExpired => "certificate_expired",
+            Self::CertificateRefused => "certificate_refused",
+            Self::KeyInUse => "key_in_use",
+            Self::TooManyRenewals(_) => "too_many_renewals",
+            Self::NotAllowed => "not_allowed",
+            Self::BadPath => "bad_path",
+            Self::BadQuery => "bad_query",
+            Self::AliasTaken => "alias_taken",
+            Self::AliasRetired => "alias_retired",
+            Self::NoSuchUser => "no_such_user",
+            Self::NoSuchCertificate => "no_such_certificate",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::TooManyAttempts(_) => "too_many_attempts",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyAttempts(wait) | Self::TooManyRenewals(wait) => Some(*wait),
@@ -184,14 +234,16 @@ impl Problem {
     /// The answer.
     pub fn response(self) -> Response<Body> {
         let status = self.status();
-        let document = serde_json::json!({
-            "type": self.kind(),
-            "title": status.canonical_reason().unwrap_or_default(),
-            "status": status.as_u16(),
-            "detail": self.detail(),
-        });
-        let mut response = Response::new(Body::from(document.to_string()));
+        let document = ProblemDocument {
+            kind: self.kind(),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.detail(),
+        };
+        let document = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(document));
         *response.status_mut() = status;
+        response.extensions_mut().insert(Reason(self.reason()));
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -36,8 +36,27 @@ pub struct PublishedCrl {
     pub der: Bytes,
     /// The entity tag, with its quotes: the CRL's number in decimal, which is all that a client with an old CRL needs to know.
     pub etag: String,
+    number: u64,
     revocations: u64,
     signed_at: OffsetDateTime,
+    next_update: OffsetDateTime,
+}
+
+impl PublishedCrl {
+    /// Its number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// When it was signed.
+    pub fn signed_at(&self) -> OffsetDateTime {
+        self.signed_at
+    }
+
+    /// Until when it holds.
+    pub fn next_update(&self) -> OffsetDateTime {
+        self.next_update
+    }
 }
 
 /// The place where the current CRL lies.
@@ -61,8 +80,10 @@ async fn sign(
     Ok(PublishedCrl {
         der: Bytes::copy_from_slice(crl.der()),
         etag: format!("\"{number}\""),
+        number,
         revocations,
         signed_at: now,
+        next_update: crl.next_update(),
     })
 }
 

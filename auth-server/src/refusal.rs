@@ -6,7 +6,6 @@ use axum::response::IntoResponse;
 
 use crate::password::PasswordError;
 use crate::problem::Problem;
-use crate::state::RequestId;
 use crate::store::StoreError;
 
 /// A problem, and its cause if that is the server's own.
@@ -46,10 +45,10 @@ impl Refusal {
         }
     }
 
-    /// The answer; the log hears the cause under the request's id.
-    pub fn answer(self, id: &RequestId) -> Response<Body> {
+    /// The answer; the log hears the cause.
+    pub fn answer(self) -> Response<Body> {
         if let Some(cause) = self.cause {
-            tracing::error!(request_id = %id.0, %cause, "a request failed here");
+            tracing::error!(%cause, "a request failed here");
         }
         self.problem.into_response()
     }

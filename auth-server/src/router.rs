@@ -1,16 +1,22 @@
 //! The whole HTTP API on one screen.
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Response, Version, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
+use axum::middleware::{Next, from_fn};
+use axum::routing::{get, post, put};
 
-use crate::problem::Problem;
-use crate::routes::{admin, healthz, me, password, renew, root_crl, root_crt, verify};
-use crate::state::{Remote, RequestId, Shared};
+use crate::metrics::metrics;
+use crate::openapi::{Endpoint, document, endpoint};
+use crate::problem::{Problem, Reason};
+use crate::routes::{
+    admin, healthz, me, metrics, openapi, password, renew, root_crl, root_crt, verify,
+};
+use crate::state::{REQUEST, Remote, RequestId, Shared};
 use crate::ui::ACCESS;
 
 /// From the end of a request's header to the answer: the longest queue for passwords, and a body
@@ -23,27 +29,72 @@ pub(crate) const MAX_LOGGED_METHOD: usize = 32;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Every endpoint, one a line: what the router serves and `/openapi.json` describes.
+fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint::<verify::__path_verify>(post(verify::verify)),
+        endpoint::<renew::__path_renew>(post(renew::renew)),
+        endpoint::<password::__path_password>(post(password::password)),
+        endpoint::<me::__path_show>(get(me::show)),
+        endpoint::<me::__path_change>(put(me::change)),
+        endpoint::<root_crt::__path_root_crt>(get(root_crt::root_crt)),
+        endpoint::<root_crl::__path_root_crl>(get(root_crl::root_crl)),
+        endpoint::<healthz::__path_healthz>(get(healthz::healthz)),
+        endpoint::<metrics::__path_metrics>(get(metrics::metrics)),
+        endpoint::<openapi::__path_openapi>(get(openapi::openapi)),
+    ]
+}
+
+/// The API in OpenAPI.
+pub static DESCRIPTION: LazyLock<String> =
+    LazyLock::new(|| document(&endpoints()).expect("the document holds texts and numbers alone"));
+
 /// The routes, with their limits and the access log around them.
 pub fn router(app: Shared) -> Router {
-    Router::new()
-        .route("/verify", route(post(verify::verify)))
-        .route("/renew", route(post(renew::renew)))
-        .route("/password", route(post(password::password)))
-        .route("/me", route(get(me::show).put(me::change)))
-        .route("/root.crt", route(get(root_crt::root_crt)))
-        .route("/root.crl", route(get(root_crl::root_crl)))
-        .route("/healthz", route(get(healthz::healthz)))
-        .merge(admin::routes())
+    serving(endpoints(), admin::routes(), app)
+}
+
+/// What the plain listener of this machine serves: nothing that somebody could log in with.
+pub fn local_router(app: Shared) -> Router {
+    let local = vec![
+        endpoint::<healthz::__path_healthz>(get(healthz::healthz)),
+        endpoint::<metrics::__path_metrics>(get(metrics::metrics)),
+    ];
+    serving(local, Router::new(), app).layer(from_fn(local_host))
+}
+
+fn serving(endpoints: Vec<Endpoint>, others: Router<Shared>, app: Shared) -> Router {
+    let routes = endpoints
+        .into_iter()
+        .map(Endpoint::into_route)
+        .fold(others, |routes, (path, handler)| {
+            routes.route(&path, handler)
+        });
+    routes
         .fallback(|| std::future::ready(Problem::NotFound))
+        .method_not_allowed_fallback(|| std::future::ready(Problem::MethodNotAllowed))
         .layer(from_fn(time_limit))
         .layer(from_fn(one_host))
-        .layer(from_fn_with_state(app.clone(), access_log))
+        .layer(from_fn(access_log))
         .with_state(app)
 }
 
-/// A resource, which says so when it has no such method.
-pub(crate) fn route(method: MethodRouter<Shared>) -> MethodRouter<Shared> {
-    method.fallback(|| std::future::ready(Problem::MethodNotAllowed))
+/// A web page elsewhere can make a browser on this machine ask under a name of its own; it cannot
+/// make it say that the host is this machine.
+async fn local_host(request: Request, next: Next) -> Response<axum::body::Body> {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_local = match host.parse::<SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
+    };
+    if !is_local {
+        return Problem::Host.response();
+    }
+    next.run(request).await
 }
 
 /// RFC 9112, 3.2: who speaks HTTP/1.1 names one host.
@@ -61,37 +112,60 @@ async fn time_limit(request: Request, next: Next) -> Response<axum::body::Body> 
         .unwrap_or_else(|_| Problem::Timeout.response())
 }
 
-async fn access_log(
-    State(_app): State<Shared>,
-    mut request: Request,
-    next: Next,
-) -> Response<axum::body::Body> {
+async fn access_log(mut request: Request, next: Next) -> Response<axum::body::Body> {
     let began = Instant::now();
-    let id = request_id();
-    let remote = request.extensions().get::<Remote>().copied();
-    let method = cut(request.method().as_str(), MAX_LOGGED_METHOD);
-    let path = cut(request.uri().path(), MAX_LOGGED_PATH).replace('"', "%22");
-    let version = request.version();
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    let remote = remote.map_or_else(
-        || "-".to_owned(),
-        |remote| remote.0.ip().to_canonical().to_string(),
-    );
-    tracing::info!(
-        target: ACCESS,
-        remote = %remote,
-        method = %method,
-        path = %path,
-        version = ?version,
-        status = response.status().as_u16(),
-        request_id = %id,
-        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-    );
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    let id = RequestId(request_id());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let entry = AccessEntry::of(&request);
+    request.extensions_mut().insert(id.clone());
+    let mut response = REQUEST.scope(id.clone(), next.run(request)).await;
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let took = began.elapsed();
+    metrics().request(route, &entry.method, response.status().as_u16(), took);
+    if let Some(Reason(reason)) = response.extensions_mut().remove() {
+        metrics().refused(route, reason);
+    }
+    entry.write(response.status(), &id, took);
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// What the log tells of a request.
+struct AccessEntry {
+    remote: String,
+    method: String,
+    path: String,
+    version: Version,
+}
+
+impl AccessEntry {
+    fn of(request: &Request) -> Self {
+        let remote = request.extensions().get::<Remote>();
+        Self {
+            remote: remote.map_or_else(
+                || "-".to_owned(),
+                |remote| remote.0.ip().to_canonical().to_string(),
+            ),
+            method: cut(request.method().as_str(), MAX_LOGGED_METHOD),
+            path: cut(request.uri().path(), MAX_LOGGED_PATH).replace('"', "%22"),
+            version: request.version(),
+        }
+    }
+
+    fn write(&self, status: StatusCode, id: &RequestId, took: Duration) {
+        tracing::info!(
+            target: ACCESS,
+            remote = %self.remote,
+            method = %self.method,
+            path = %self.path,
+            version = ?self.version,
+            status = status.as_u16(),
+            request_id = %id.0,
+            micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        );
+    }
 }
 
 /// The first so many bytes of a text, and a sign that there was more.

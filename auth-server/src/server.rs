@@ -9,6 +9,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::device::ClientLeaf;
+use crate::metrics::metrics;
 use crate::state::Remote;
 use crate::throttle::Source;
 
@@ -25,8 +27,9 @@ const TLS_ACCEPT_SECS: u64 = 10;
 const HEADER_SECS: u64 = 10;
 /// Life of a connection, however busy: a slow reader of a 16 MiB CRL has this long.
 const CONNECTION_SECS: u64 = 120;
-/// How long requests may go on after a signal.
-const SHUTDOWN_SECS: u64 = 10;
+/// How long requests may go on after a signal: as long as a request may take. Connections without
+/// one end at once.
+const SHUTDOWN_SECS: u64 = 30;
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;
 /// Bytes of a request's header; hyper allows no less than 8 KiB.
@@ -59,9 +62,11 @@ impl Places {
             if *own == 0 {
                 taken.remove(&source);
             }
+            metrics().connections_refused.inc();
             return None;
         }
         *own += 1;
+        metrics().connections.inc();
         Some(Place {
             places: self.clone(),
             source,
@@ -71,6 +76,7 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        metrics().connections.dec();
         let mut taken = self
             .places
             .taken
@@ -85,10 +91,19 @@ impl Drop for Place {
     }
 }
 
+/// How a connection begins.
+#[derive(Clone)]
+pub enum Greeting {
+    /// With a TLS handshake.
+    Tls(TlsAcceptor),
+    /// With the first request; for listeners that only this machine reaches.
+    Plain,
+}
+
 /// Serves until `stop` turns true, then lets the requests under way finish.
 pub async fn serve(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    greeting: Greeting,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -96,8 +111,8 @@ pub async fn serve(
     let mut connections = JoinSet::new();
     let for_connections = stop.clone();
     let begin = |stream, remote: SocketAddr, place| {
-        let (acceptor, router) = (acceptor.clone(), router.clone());
-        let connection = connection(stream, remote, acceptor, router, for_connections.clone());
+        let (greeting, router) = (greeting.clone(), router.clone());
+        let connection = connection(stream, remote, greeting, router, for_connections.clone());
         async move {
             let _place = place;
             let limit = Duration::from_secs(CONNECTION_SECS);
@@ -132,11 +147,14 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     remote: SocketAddr,
-    acceptor: TlsAcceptor,
+    greeting: Greeting,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let Greeting::Tls(acceptor) = greeting else {
+        return http(stream, remote, None, router, stop).await;
+    };
     let handshake = acceptor.accept(stream);
     let stream = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => return,
@@ -151,6 +169,17 @@ async fn connection(
         .peer_certificates()
         .and_then(|chain| chain.first())
         .map(|leaf| ClientLeaf(leaf.clone().into_owned()));
+    http(stream, remote, leaf, router, stop).await;
+}
+
+/// The requests of a connection; after a stop, the one under way alone.
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    remote: SocketAddr,
+    leaf: Option<ClientLeaf>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Remote(remote));
         if let Some(leaf) = &leaf {

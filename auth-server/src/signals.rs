@@ -1,5 +1,9 @@
 //! SIGINT and SIGTERM: at a prompt the program ends at once, with the terminal as it was; while it
 //! serves it finishes the requests it has, and a second signal ends it at once.
+//!
+//! SIGHUP ends what somebody does on a terminal that is gone. A server without a dialogue goes on
+//! and says so in the log: nothing is read again, since settings that are half old and half new
+//! would be worse than those that were checked at the start.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,7 +12,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::failure::{EXIT_INTERRUPTED, EXIT_TERMINATED, Failure};
+use crate::failure::{EXIT_HANGUP, EXIT_INTERRUPTED, EXIT_TERMINATED, Failure};
 use crate::{log, terminal, ui};
 
 /// Longer than the kernel takes to flush a terminal after Ctrl-C.
@@ -18,6 +22,7 @@ const TERMINAL_FLUSH: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub struct Signals {
     serving: Arc<AtomicBool>,
+    outlives_terminal: Arc<AtomicBool>,
     received: watch::Receiver<Option<u8>>,
     _sender: Arc<Mutex<watch::Sender<Option<u8>>>>,
 }
@@ -31,11 +36,14 @@ impl Signals {
         let failed = |error| Failure::other(format!("signals cannot be handled: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
         let (sender, received) = watch::channel(None);
         let sender = Arc::new(Mutex::new(sender));
         let serving = Arc::new(AtomicBool::new(false));
+        let outlives_terminal = Arc::new(AtomicBool::new(false));
         let signals = Self {
             serving: serving.clone(),
+            outlives_terminal: outlives_terminal.clone(),
             received,
             _sender: sender.clone(),
         };
@@ -44,7 +52,12 @@ impl Signals {
                 let code = tokio::select! {
                     _ = interrupt.recv() => EXIT_INTERRUPTED,
                     _ = terminate.recv() => EXIT_TERMINATED,
+                    _ = hangup.recv() => EXIT_HANGUP,
                 };
+                if code == EXIT_HANGUP && outlives_terminal.load(Ordering::SeqCst) {
+                    tracing::info!("SIGHUP changes nothing; settings are read at the start");
+                    continue;
+                }
                 let first = sender
                     .lock()
                     .is_ok_and(|sender| sender.send_replace(Some(code)).is_none());
@@ -56,8 +69,10 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on the first signal asks the server to finish.
-    pub fn begin_serving(&self) {
+    /// From now on the first signal asks the server to finish; the end of a terminal does so
+    /// only if there is a dialogue on it.
+    pub fn begin_serving(&self, in_dialogue: bool) {
+        self.outlives_terminal.store(!in_dialogue, Ordering::SeqCst);
         self.serving.store(true, Ordering::SeqCst);
     }
 

@@ -55,8 +55,18 @@ impl Remote {
     pub fn source(self) -> Source {
         Source::of(self.0.ip())
     }
+
+    /// Whether it is on this machine.
+    pub fn is_local(self) -> bool {
+        self.0.ip().to_canonical().is_loopback()
+    }
 }
 
 /// A request's name in the log and in the `x-request-id` header.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
+
+tokio::task_local! {
+    /// The request that the current task works on; each log line of it has the name.
+    pub static REQUEST: RequestId;
+}

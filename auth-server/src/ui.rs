@@ -22,8 +22,10 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::failure::Failure;
+use crate::json_log::JsonLog;
 use crate::log;
 use crate::options::LogFormat;
+use crate::state::REQUEST;
 
 /// The target of access log events.
 pub const ACCESS: &str = "access";
@@ -171,7 +173,7 @@ pub fn start_log(format: LogFormat, brief: bool) {
         .with_writer(|| log::Lines)
         .with_max_level(Level::INFO);
     let outcome = match format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.event_format(JsonLog).try_init(),
         LogFormat::Text => {
             let offset = LOCAL.get().copied().unwrap_or(UtcOffset::UTC);
             builder.event_format(TextLog { offset, brief }).try_init()
@@ -224,9 +226,16 @@ where
             Level::WARN => "warning: ",
             _ => "",
         };
-        write!(out, "[{time}] {level}{}", fields.take("message"))?;
+        let message = match event.metadata().target() {
+            AUDIT => fields.take("message") + ":",
+            _ => fields.take("message"),
+        };
+        write!(out, "[{time}] {level}{message}")?;
         for (name, value) in &fields.0 {
             write!(out, " {name}={}", quoted(value))?;
+        }
+        if let Ok(id) = REQUEST.try_with(|id| id.0.clone()) {
+            write!(out, " request_id={id}")?;
         }
         writeln!(out)
     }

@@ -31,7 +31,10 @@ fn ago(days: i64) -> OffsetDateTime {
 fn with_grace(org: &Org, grace: &str) {
     let path = org.home().join("config.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace("\"30d\"", &format!("\"{grace}\""))).unwrap();
+    let default = "# renewal_grace = \"30d\"";
+    assert!(text.contains(default), "{text}");
+    let set = text.replace(default, &format!("renewal_grace = \"{grace}\""));
+    std::fs::write(&path, set).unwrap();
 }
 
 #[test]

@@ -148,17 +148,9 @@ pub fn create(
 /// # Errors
 /// When others can read the file, or the passphrase is wrong.
 pub fn open(path: &Path, passphrase: &SecretString) -> Result<SoftwareKey, KeyStoreError> {
-    let text = read_private(path)?;
-    let malformed = || KeyStoreError::Malformed {
-        path: path.to_owned(),
-    };
-    let text = std::str::from_utf8(&text).map_err(|_| malformed())?;
-    let (label, document) = SecretDocument::from_pem(text).map_err(|_| malformed())?;
-    if label != PEM_LABEL {
-        return Err(malformed());
-    }
-    let sealed =
-        EncryptedPrivateKeyInfoRef::from_der(document.as_bytes()).map_err(|_| malformed())?;
+    let document = sealed_document(path, &read_private(path)?)?;
+    let sealed = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes());
+    let sealed = sealed.map_err(|_| malformed(path))?;
     sealed
         .decrypt(passphrase.expose_secret())
         .ok()
@@ -166,6 +158,31 @@ pub fn open(path: &Path, passphrase: &SecretString) -> Result<SoftwareKey, KeySt
         .ok_or_else(|| KeyStoreError::Passphrase {
             path: path.to_owned(),
         })
+}
+
+/// The content of the file `path`, which holds a sealed key that nobody else can read.
+///
+/// # Errors
+/// When others can read it, or it does not look like a sealed key.
+pub fn read_sealed(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+    let content = read_private(path)?;
+    sealed_document(path, &content)?;
+    Ok(content)
+}
+
+fn sealed_document(path: &Path, content: &[u8]) -> Result<SecretDocument, KeyStoreError> {
+    let text = std::str::from_utf8(content).map_err(|_| malformed(path))?;
+    let (label, document) = SecretDocument::from_pem(text).map_err(|_| malformed(path))?;
+    match EncryptedPrivateKeyInfoRef::from_der(document.as_bytes()) {
+        Ok(_) if label == PEM_LABEL => Ok(document),
+        _ => Err(malformed(path)),
+    }
+}
+
+fn malformed(path: &Path) -> KeyStoreError {
+    KeyStoreError::Malformed {
+        path: path.to_owned(),
+    }
 }
 
 fn seal(key: &SoftwareKey, passphrase: &SecretString) -> Option<Zeroizing<String>> {

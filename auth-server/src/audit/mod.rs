@@ -16,6 +16,7 @@ use common::identity::Alias;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::store::{Store, StoreError};
 use crate::throttle::Source;
 
 /// The hash before the first entry.
@@ -107,6 +108,10 @@ pub enum Action {
     RemoveUser,
     /// An administrator was refused what is not for him.
     Administer,
+    /// A backup was begun.
+    Backup,
+    /// The store came out of a backup.
+    Restore,
 }
 
 impl Action {
@@ -127,6 +132,8 @@ impl Action {
             Self::UnlockUser => "user.unlock",
             Self::RemoveUser => "user.rm",
             Self::Administer => "admin",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 }
@@ -209,6 +216,54 @@ impl Record {
         hash.copy_from_slice(context.finish().as_ref());
         Hash(hash)
     }
+}
+
+/// The last entry.
+///
+/// # Errors
+/// When the store fails.
+pub async fn last(store: &dyn Store) -> Result<Option<Record>, StoreError> {
+    let Start { after: last, .. } = store.audit_end().await?;
+    let Some(before) = last.checked_sub(1) else {
+        return Ok(None);
+    };
+    Ok(store.audit_page(before, 1).await?.entries.pop())
+}
+
+/// Walks the chain from its first entry.
+///
+/// # Errors
+/// When the store fails.
+pub async fn walk(store: &dyn Store) -> Result<Walk, StoreError> {
+    const PAGE: u32 = 1000;
+    let (mut seq, mut previous) = (0, Hash(GENESIS));
+    loop {
+        let entries = store.audit_page(seq, PAGE).await?.entries;
+        if entries.is_empty() {
+            return Ok(Walk::Whole { entries: seq });
+        }
+        for entry in entries {
+            if entry.seq != seq + 1 || entry.hash != entry.hash_after(&previous) {
+                return Ok(Walk::BrokenAfter { seq });
+            }
+            (seq, previous) = (entry.seq, entry.hash);
+        }
+    }
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// Every entry follows from the one before.
+    Whole {
+        /// How many there are.
+        entries: u64,
+    },
+    /// The entry after that one was changed, removed or moved.
+    BrokenAfter {
+        /// The last good one, 0 for none.
+        seq: u64,
+    },
 }
 
 /// A link of the chain; printed and written in JSON as hexadecimal digits.

@@ -9,6 +9,7 @@ use common::identity::{Alias, OrgRoot, Role};
 use super::run::{Start, bind, open_authority, serve};
 use super::{init, root, secrets};
 use crate::administration::{Administration, Local, NewPassword};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::options::{Init, Run};
@@ -30,7 +31,11 @@ pub async fn start(
     passphrase_file: Option<PathBuf>,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
-    let listener = bind(&run.listen).await?;
+    let config = match home.is_initialised() {
+        true => home.config(&run.given)?,
+        false => Config::new(&run.given)?,
+    };
+    let listener = bind(&config.listen).await?;
     let passphrase_file = passphrase_file.as_deref();
     let authority = if home.is_initialised() {
         open_authority(home, passphrase_file, true).await?
@@ -39,7 +44,7 @@ pub async fn start(
         init::from_options(home, init, passphrase_file).await?
     };
     let organisation = authority.root().clone();
-    let config = home.config()?;
+    let config = home.config(&run.given)?;
     let store = home.store(&organisation).await?;
     let bound = listener.local_addr().ok();
     ui::trust_line(

@@ -80,7 +80,7 @@ async fn create(
         .await
         .map_err(|_| Failure::other("the root key could not be made"))??;
     let root = authority.root();
-    let config = Config::render(&init.cert_lifetime, &init.hosts)?;
+    let config = Config::render(&init.cert_lifetime, &init.hosts);
     key_store::write_private(&home.config_file(), config.as_bytes())?;
     key_store::write_private(&home.store_file(), b"")?;
     let store = SqliteStore::create(&home.store_file(), &root.fingerprint()).await?;

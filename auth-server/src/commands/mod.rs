@@ -1,12 +1,16 @@
 //! The work behind each command.
 
 pub mod audit;
+pub mod backup;
 pub mod cert;
+pub mod config;
 pub mod crl;
 pub mod desk;
 pub mod dialogue;
+pub mod doctor;
 pub mod import;
 pub mod init;
+pub mod restore;
 pub mod root;
 pub mod run;
 pub mod secrets;
@@ -60,6 +64,13 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         Action::RootShow => root::show(&home, &home.root()?)?,
         Action::RootFingerprint => ui::data(&home.root()?.fingerprint().to_string()),
         Action::RootExport => root::export(&home)?,
+        Action::ConfigCheck(given) => config::check(&home, &given)?,
+        Action::ConfigShow(given, format) => config::show(&home, &given, format)?,
+        Action::Backup(file) => backup::run(&home, file).await?,
+        Action::Restore(file) => restore::run(&home, file, passphrase_file.as_deref()).await?,
+        Action::Doctor(given, format) => {
+            return doctor::run(&home, &given, passphrase_file.as_deref(), format).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

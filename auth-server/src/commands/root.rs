@@ -6,6 +6,7 @@ use common::identity::OrgRoot;
 use common::limits::AUTH_SERVER_PORT;
 use root_ca::Host;
 
+use crate::config::Given;
 use crate::failure::Failure;
 use crate::home::{Home, certificate_pem};
 use crate::tls::host_names;
@@ -16,7 +17,7 @@ use crate::ui;
 /// # Errors
 /// When the settings cannot be read.
 pub fn show(home: &Home, root: &OrgRoot) -> Result<(), Failure> {
-    let url = url(&home.config()?.hosts, None);
+    let url = url(&home.config(&Given::new())?.hosts, None);
     ui::trust_line(root.display_name(), &root.fingerprint().to_string(), &url);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `run`: opens everything, serves until a signal, and keeps CRL and HTTPS certificate fresh.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use root_ca::Authority;
 use root_ca::key_store::{self, KeyStoreError};
 use rustix::fs::{FlockOperation, flock};
+use sd_notify::NotifyState;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -23,8 +25,8 @@ use crate::log;
 use crate::options::Run;
 use crate::password::PasswordChecker;
 use crate::publish::{self, CrlPublisher};
-use crate::router::router;
-use crate::server;
+use crate::router::{local_router, router};
+use crate::server::{self, Greeting};
 use crate::signals::Signals;
 use crate::state::{App, Shared};
 use crate::store::Store;
@@ -61,9 +63,9 @@ pub async fn run(
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
     let root = home.root()?;
-    let config = home.config()?;
+    let config = home.config(&run.given)?;
     let store = home.store(&root).await?;
-    let listener = bind(&run.listen).await?;
+    let listener = bind(&config.listen).await?;
     let authority = open_authority(home, passphrase_file.as_deref(), run.may_prompt).await?;
     let in_dialogue = run.add_users;
     let start = Start {
@@ -150,7 +152,11 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
     if start.run.add_users {
         dialogue::add_users(&start.store, &root).await?;
     }
-    ui::start_log(start.run.log_format, start.in_dialogue);
+    let local = match start.config.metrics {
+        Some(address) => Some(bind_local(address).await?),
+        None => None,
+    };
+    ui::start_log(start.config.log_format, start.in_dialogue);
     let store = start.store;
     let now = OffsetDateTime::now_utc();
     let other = |error: &dyn std::fmt::Display| Failure::other(error.to_string());
@@ -187,18 +193,35 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         tokio::spawn(keep_attempts_short(app.clone())),
     ];
     let journal = tokio::spawn(keep_journal(app.clone(), stopped.clone()));
-    announce(&start.listener, start.in_dialogue);
-    start.signals.begin_serving();
+    if let Some(Ok(address)) = local.as_ref().map(TcpListener::local_addr) {
+        tracing::info!("metrics on http://{address}/metrics");
+    }
     let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let local = local.map(|listener| {
+        let router = local_router(app.clone());
+        tokio::spawn(server::serve(
+            listener,
+            Greeting::Plain,
+            router,
+            stopped.clone(),
+        ))
+    });
+    announce(&start.listener, start.in_dialogue);
+    start.signals.begin_serving(start.in_dialogue);
     let served = tokio::spawn(server::serve(
         start.listener,
-        acceptor,
+        Greeting::Tls(acceptor),
         router(app.clone()),
         stopped,
     ));
+    tell_service_manager(&[NotifyState::Ready]);
     let code = start.signals.wait().await;
+    tell_service_manager(&[NotifyState::Stopping]);
     stop.send_replace(true);
     let _ = served.await;
+    if let Some(local) = local {
+        let _ = local.await;
+    }
     upkeep.iter().for_each(tokio::task::JoinHandle::abort);
     // Behind the last request, so that all it did is vouched for.
     if let Ok(Some(journal)) = journal.await {
@@ -210,6 +233,21 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         ui::goodbye();
     }
     Ok(ExitCode::from(code))
+}
+
+async fn bind_local(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let failed = |error| {
+        Failure::other(format!("cannot serve metrics on {address}: {error}"))
+            .cure("choose another address with --metrics")
+    };
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+/// Without a service manager that listens this does nothing.
+fn tell_service_manager(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
 }
 
 /// Two servers on one folder would publish two lines of CRLs.

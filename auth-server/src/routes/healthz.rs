@@ -4,11 +4,27 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
-use crate::problem::Problem;
+use crate::observer::Observer;
+use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
 
-/// 200 `ok` when the store answers, else 503.
-pub async fn healthz(State(app): State<Shared>) -> axum::response::Response {
+/// 200 `ok` when the store answers, else 503; for this machine and for administrators.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses(
+        (status = 200, description = "the server can issue certificates",
+         content_type = "text/plain"),
+        (status = 401, description = "not from this machine, and without a member's certificate",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 403, description = "not an administrator",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 503, description = "the store does not answer",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+    ),
+    tag = "about the server"
+)]
+pub async fn healthz(_observer: Observer, State(app): State<Shared>) -> axum::response::Response {
     match app.store.revocations().await {
         Ok(_) => (
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],

@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod healthz;
 pub mod me;
+pub mod metrics;
+pub mod openapi;
 pub mod password;
 pub mod renew;
 pub mod root_crl;

@@ -7,6 +7,17 @@ use axum::response::{IntoResponse, Response};
 use crate::state::Shared;
 
 /// 200 with the CRL, or 304 when the client has it already.
+#[utoipa::path(
+    get,
+    path = "/root.crl",
+    params(("If-None-Match" = Option<String>, Header,
+            description = "the CRL's number in quotes, as an ETag told it")),
+    responses(
+        (status = 200, description = "the current CRL, DER", content_type = "application/pkix-crl"),
+        (status = 304, description = "the client has it already"),
+    ),
+    tag = "root"
+)]
 pub async fn root_crl(State(app): State<Shared>, headers: HeaderMap) -> Response {
     let crl = app.crl.current();
     let known = headers

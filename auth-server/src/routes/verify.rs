@@ -17,30 +17,57 @@ use crate::body;
 use crate::device::ShownDevice;
 use crate::issuing;
 use crate::login::{self, Claim};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDocument};
 use crate::refusal::Refusal;
-use crate::state::{App, Remote, RequestId, Shared};
+use crate::state::{App, Remote, Shared};
 use crate::store::Issuance;
 
-#[derive(Deserialize)]
+/// A login.
+#[derive(Deserialize, utoipa::ToSchema)]
 struct Login {
+    /// Who.
     alias: String,
+    /// The password, at most 1024 bytes.
+    #[schema(value_type = String, format = Password)]
     password: SecretString,
+    /// The certificate request, PEM; its public key alone is taken.
     csr: String,
 }
 
 /// 200 with the certificate in PEM, or a problem.
+#[utoipa::path(
+    post,
+    path = "/verify",
+    request_body(content = inline(Login), content_type = "application/json"),
+    responses(
+        (status = 200, description = "the certificate, PEM", content_type = "text/plain"),
+        (status = 400, description = "malformed", content_type = "application/problem+json",
+         body = inline(ProblemDocument)),
+        (status = 401, description = "alias or password is wrong",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 403, description = "right, but given for once: choose another one first",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 413, description = "over 64 KiB", content_type = "application/problem+json",
+         body = inline(ProblemDocument)),
+        (status = 415, description = "not JSON", content_type = "application/problem+json",
+         body = inline(ProblemDocument)),
+        (status = 429, description = "too many failed logins; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 503, description = "more logins than can be checked; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+    ),
+    tag = "certificates"
+)]
 pub async fn verify(
     State(app): State<Shared>,
     Extension(remote): Extension<Remote>,
-    Extension(id): Extension<RequestId>,
     device: ShownDevice,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     match certificate(&app, remote, &device, &headers, body).await {
         Ok(pem) => issuing::certificate(pem),
-        Err(refusal) => refusal.answer(&id),
+        Err(refusal) => refusal.answer(),
     }
 }
 

@@ -9,6 +9,7 @@ mod attempts;
 mod audit_log;
 mod certificates;
 pub mod sqlite;
+mod upkeep;
 mod users;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ pub use certificates::{
     MAX_RENEWALS, RENEWAL_WINDOW, StoreLedger,
 };
 pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
+pub use upkeep::{Census, UpkeepStore};
 pub use users::{
     Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState, UserStore,
 };
@@ -95,7 +97,9 @@ pub enum StoreError {
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store.
-pub trait Store: UserStore + CertificateStore + AttemptStore + AuditStore + Send + Sync {
+pub trait Store:
+    UserStore + CertificateStore + AttemptStore + AuditStore + UpkeepStore + Send + Sync
+{
     /// Lets go of the files, so that a plain copy of them is a whole backup. Nothing is lost
     /// without it.
     fn close(&self) -> Answer<'_, ()>;

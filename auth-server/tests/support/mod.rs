@@ -180,7 +180,12 @@ impl Server {
 
     /// Nobody reads its standard error after the line that tells the address.
     pub(crate) fn start_unread(org: &Org, more: &[&str]) -> Self {
-        let mut args = vec!["run", "--listen", "127.0.0.1:0"];
+        Self::start_at(org, "127.0.0.1:0", more)
+    }
+
+    /// The same on that address.
+    pub(crate) fn start_at(org: &Org, address: &str, more: &[&str]) -> Self {
+        let mut args = vec!["run", "--listen", address];
         args.extend(more);
         let mut child = org.program(&args).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -304,10 +309,15 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    /// Ends it by a signal and returns the exit code.
-    pub(crate) fn stop(mut self, signal: rustix::process::Signal) -> Option<i32> {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// Ends it by a signal and returns the exit code.
+    pub(crate) fn stop(mut self, signal: rustix::process::Signal) -> Option<i32> {
+        self.signal(signal);
         self.child.wait().unwrap().code()
     }
 }

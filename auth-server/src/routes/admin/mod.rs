@@ -23,46 +23,27 @@ use axum::routing::{get, post, put};
 
 use crate::administration::Local;
 use crate::device::Administrator;
-use crate::router::route;
 use crate::state::{App, Shared};
 
 /// The routes.
 pub fn routes() -> Router<Shared> {
     let user = get(user_show::show).delete(user_remove::remove);
     Router::new()
-        .route("/admin/users", route(get(users::list).post(user_add::add)))
-        .route("/admin/users/{alias}", route(user))
-        .route(
-            "/admin/users/{alias}/password",
-            route(put(user_password::set)),
-        )
-        .route("/admin/users/{alias}/role", route(put(user_role::set)))
-        .route(
-            "/admin/users/{alias}/enable",
-            route(post(user_enable::enable)),
-        )
-        .route(
-            "/admin/users/{alias}/disable",
-            route(post(user_disable::disable)),
-        )
-        .route(
-            "/admin/users/{alias}/unlock",
-            route(post(user_unlock::unlock)),
-        )
-        .route(
-            "/admin/users/{alias}/revoke",
-            route(post(user_revoke::revoke)),
-        )
-        .route("/admin/certificates", route(get(certificates::list)))
-        .route(
-            "/admin/certificates/{serial}",
-            route(get(certificate::show)),
-        )
+        .route("/admin/users", get(users::list).post(user_add::add))
+        .route("/admin/users/{alias}", user)
+        .route("/admin/users/{alias}/password", put(user_password::set))
+        .route("/admin/users/{alias}/role", put(user_role::set))
+        .route("/admin/users/{alias}/enable", post(user_enable::enable))
+        .route("/admin/users/{alias}/disable", post(user_disable::disable))
+        .route("/admin/users/{alias}/unlock", post(user_unlock::unlock))
+        .route("/admin/users/{alias}/revoke", post(user_revoke::revoke))
+        .route("/admin/certificates", get(certificates::list))
+        .route("/admin/certificates/{serial}", get(certificate::show))
         .route(
             "/admin/certificates/{serial}/revoke",
-            route(post(revoke_certificate::revoke)),
+            post(revoke_certificate::revoke),
         )
-        .route("/admin/audit", route(get(audit::page)))
+        .route("/admin/audit", get(audit::page))
 }
 
 /// What the administrator can do, in his name and with a place in the server's queue of hashes.

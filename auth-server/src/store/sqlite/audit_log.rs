@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::{SqliteStore, Write, damaged, number, read_time};
 use crate::audit::{AuditPage, Checkpoint, Event, Hash, Record, Start};
+use crate::metrics::metrics;
 use crate::store::{Answer, AuditStore, StoreError};
 
 /// Appends an entry within the transaction of what it tells of. Its number follows the last one
@@ -35,6 +36,7 @@ pub(super) async fn append(
     .bind(record.hash.0.as_slice())
     .execute(&mut **tx)
     .await?;
+    metrics().count(event.action, event.outcome);
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn revoke_all(
     number(in_force)
 }
 
-async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
+pub(super) async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
     sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'revocations'")
         .execute(&mut **tx)
         .await?;

@@ -5,10 +5,11 @@ mod attempts;
 mod audit_log;
 mod certificates;
 mod ledger;
+mod upkeep;
 mod users;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::identity::Fingerprint;
 use sqlx::migrate::MigrateError;
@@ -20,6 +21,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use time::OffsetDateTime;
 
 use super::{Answer, Store, StoreError};
+use crate::metrics::metrics;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -68,6 +70,14 @@ fn damaged(detail: impl Into<String>) -> StoreError {
     }
 }
 
+fn demand_content(path: &Path) -> Result<(), StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.len() == 0 => Err(damaged("the file is empty")),
+        Ok(_) => Ok(()),
+        Err(_) => Err(StoreError::Missing),
+    }
+}
+
 impl SqliteStore {
     /// Lays a new store out in the empty file `path`, for the organisation of that root.
     ///
@@ -88,15 +98,30 @@ impl SqliteStore {
     /// # Errors
     /// When it is missing, damaged, or another organisation's.
     pub async fn open(path: &Path, root: &Fingerprint) -> Result<Self, StoreError> {
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.len() == 0 => return Err(damaged("the file is empty")),
-            Ok(_) => {}
-            Err(_) => return Err(StoreError::Missing),
-        }
+        demand_content(path)?;
         let store = Self::connect(path).await?;
         store.check(root).await?;
         MIGRATIONS.run(&store.pool).await?;
         Ok(store)
+    }
+
+    /// Opens and checks the store in `path` without changing it; also says whether it is of this
+    /// program's version.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or another organisation's.
+    pub async fn open_as_it_is(
+        path: &Path,
+        root: &Fingerprint,
+    ) -> Result<(Self, bool), StoreError> {
+        demand_content(path)?;
+        let store = Self::connect(path).await?;
+        store.check(root).await?;
+        let done: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&store.pool)
+            .await?;
+        let current = usize::try_from(done).is_ok_and(|done| done == MIGRATIONS.iter().count());
+        Ok((store, current))
     }
 
     async fn connect(path: &Path) -> Result<Self, StoreError> {
@@ -135,7 +160,10 @@ impl SqliteStore {
 
     /// A transaction that holds the write lock from its first moment: what it reads stays true.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        let began = Instant::now();
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        metrics().store("write_lock", began.elapsed());
+        Ok(transaction)
     }
 }
 

@@ -1,0 +1,192 @@
+//! `restore FILE`: the authority of a backup, in a folder that has none.
+//!
+//! All is checked in a folder of its own before anything gets its name, and the root certificate,
+//! which makes a folder an authority, gets its name last.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use common::identity::OrgRoot;
+use root_ca::key_store;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use time::OffsetDateTime;
+
+use super::{run, secrets};
+use crate::archive::{self, Manifest};
+use crate::audit::{self, Actor};
+use crate::config::Given;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::staging::Staging;
+use crate::store::Store;
+use crate::ui;
+
+/// How far clocks may differ.
+const CLOCK_SKEW: time::Duration = time::Duration::minutes(5);
+
+/// Makes the authority again.
+///
+/// # Errors
+/// When the folder has one, or the backup is not whole; then the folder is as it was.
+pub async fn run(home: &Home, file: PathBuf, passphrase: Option<&Path>) -> Result<(), Failure> {
+    refuse_occupied(home)?;
+    let made = !home.dir().exists();
+    key_store::ensure_private_dir(home.dir())?;
+    let restored = restore(home, file, passphrase).await;
+    if restored.is_err() && made {
+        let _ = std::fs::remove_dir(home.dir());
+    }
+    let (root, manifest) = restored?;
+    report(home, &root, &manifest);
+    Ok(())
+}
+
+/// The files of an authority in the order in which they get their names.
+fn files(home: &Home) -> [PathBuf; 4] {
+    [
+        home.config_file(),
+        home.store_file(),
+        home.root_key(),
+        home.root_certificate(),
+    ]
+}
+
+fn refuse_occupied(home: &Home) -> Result<(), Failure> {
+    match files(home)
+        .iter()
+        .find(|path| path.symlink_metadata().is_ok())
+    {
+        None => Ok(()),
+        Some(path) => Err(
+            Failure::local_file(format!("{} exists already", path.display()))
+                .cure("restore into an empty folder, with --dir DIR, or move the old files away"),
+        ),
+    }
+}
+
+async fn restore(
+    home: &Home,
+    file: PathBuf,
+    passphrase: Option<&Path>,
+) -> Result<(OrgRoot, Manifest), Failure> {
+    let staging = Staging::new(home)?;
+    let parts = Home::new(staging.dir().to_owned());
+    let folder = staging.dir().to_owned();
+    let manifest = tokio::task::spawn_blocking(move || unpack(&file, &folder))
+        .await
+        .map_err(|_| Failure::other("the backup could not be read"))??;
+    let now = OffsetDateTime::now_utc();
+    let root = parts.root()?;
+    if root.fingerprint().to_string() != manifest.root {
+        return Err(Failure::local_file(
+            "the backup's root certificate is not the one that its manifest names",
+        ));
+    }
+    check_key(&parts, passphrase).await?;
+    refuse_early(now, manifest.created_at)?;
+    let store = parts.store(&root).await?;
+    let resumed = resume(store.as_ref(), now).await;
+    store.close().await?;
+    resumed?;
+    place(&parts, home)?;
+    Ok((root, manifest))
+}
+
+fn unpack(file: &Path, folder: &Path) -> Result<Manifest, Failure> {
+    let io = |error| Failure::io(file, &error);
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let mut archive = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(file)
+        .map_err(io)?;
+    if !archive.metadata().map_err(io)?.is_file() {
+        return Err(Failure::local_file(format!(
+            "{} is not a file",
+            file.display()
+        )));
+    }
+    archive::read(&mut archive, folder).map_err(|error| {
+        Failure::local_file(format!("{}: {error}", file.display())).cure("use another backup")
+    })
+}
+
+/// Its form without the passphrase; with it, that it is the key of the certificate.
+async fn check_key(parts: &Home, passphrase: Option<&Path>) -> Result<(), Failure> {
+    if secrets::passphrase_file(passphrase).is_some() {
+        run::open_authority(parts, passphrase, false).await?;
+    } else {
+        key_store::read_sealed(&parts.root_key())?;
+        ui::message(
+            "The root key was not opened: give --passphrase-file to check it against the root \
+             certificate.",
+        );
+    }
+    Ok(())
+}
+
+fn refuse_early(now: OffsetDateTime, known: OffsetDateTime) -> Result<(), Failure> {
+    if now + CLOCK_SKEW >= known {
+        return Ok(());
+    }
+    Err(
+        Failure::other("this machine's clock is behind the backup: it would reuse CRL numbers")
+            .cure("set the clock"),
+    )
+}
+
+/// CRLs that were signed after the backup have numbers that this store has not given yet, and a
+/// peer refuses a lower number than one that it saw. The milliseconds since 1970 are above all of
+/// them: a server signs two CRLs a second at most, and its numbers began at zero, or at the
+/// milliseconds of an earlier restore.
+async fn resume(store: &dyn Store, now: OffsetDateTime) -> Result<(), Failure> {
+    if let Some(last) = audit::last(store).await? {
+        refuse_early(now, last.at)?;
+    }
+    let milliseconds = now.unix_timestamp_nanos() / 1_000_000;
+    let number = u64::try_from(milliseconds)
+        .map_err(|_| Failure::other("this machine's clock is before 1970").cure("set the clock"))?;
+    Ok(store
+        .resume_after_restore(number, &Actor::console(), now)
+        .await?)
+}
+
+fn place(parts: &Home, home: &Home) -> Result<(), Failure> {
+    let mut placed = Vec::new();
+    let outcome = files(parts)
+        .into_iter()
+        .zip(files(home))
+        .try_for_each(|(from, to)| {
+            renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE)
+                .map_err(|error| Failure::io(&to, &error.into()))?;
+            placed.push(to);
+            // The others are on disk before the last one says that all is there.
+            File::open(home.dir())
+                .and_then(|dir| dir.sync_all())
+                .map_err(|error| Failure::io(home.dir(), &error))
+        });
+    if outcome.is_err() {
+        for path in placed.iter().rev() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    outcome
+}
+
+fn report(home: &Home, root: &OrgRoot, manifest: &Manifest) {
+    ui::message(&format!(
+        "Restored {} ({}) as it was on {}.",
+        ui::safe(root.display_name()),
+        root.fingerprint(),
+        super::user::moment(manifest.created_at)
+    ));
+    ui::message(
+        "What was done after that is lost: revoke again who and what was revoked since, and run \
+         auth-server doctor.",
+    );
+    if let Err(failure) = home.config(&Given::new()) {
+        let text = format!("Correct this before you start it: {failure}");
+        ui::message(&ui::safe(&text));
+    }
+}

@@ -1,0 +1,132 @@
+//! Root certificate and key, store, audit log, clock.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::identity::OrgRoot;
+use root_ca::key_store;
+use time::{Duration, OffsetDateTime};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+use super::Finding;
+use crate::audit::{self, Walk};
+use crate::commands::{run, secrets};
+use crate::home::Home;
+use crate::store::Store;
+
+/// A root is followed by another one in good time: devices have to be told.
+const ROOT_NOTICE: Duration = Duration::days(365);
+/// How far clocks may differ.
+const CLOCK_SKEW: Duration = Duration::minutes(5);
+
+/// Start and end of the root certificate.
+fn validity(root: &OrgRoot) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let certificate = Certificate::from_der(root.certificate()).ok()?;
+    let validity = certificate.tbs_certificate().validity();
+    let time = |time: x509_cert::time::Time| OffsetDateTime::UNIX_EPOCH + time.to_unix_duration();
+    Some((time(validity.not_before), time(validity.not_after)))
+}
+
+/// The root certificate's remaining life.
+pub(super) fn root_certificate(root: &OrgRoot, now: OffsetDateTime) -> Finding {
+    let Some((_, end)) = validity(root) else {
+        return Finding::fail("root", "its dates cannot be read", "restore a backup");
+    };
+    let left = end - now;
+    let says = format!("{} ends in {} days", root.fingerprint(), left.whole_days());
+    let cure = "plan a new organisation root, and trust it on every device before this one ends";
+    if left.is_negative() {
+        Finding::fail("root", format!("{} has ended", root.fingerprint()), cure)
+    } else if left < ROOT_NOTICE {
+        Finding::warn("root", says, cure)
+    } else {
+        Finding::ok("root", says)
+    }
+}
+
+/// The root key, as far as it can be looked at.
+pub(super) async fn root_key(home: &Home, passphrase: Option<&Path>) -> Finding {
+    const CHECK: &str = "root key";
+    let cure = "restore root.key and root.crt from the same backup";
+    if secrets::passphrase_file(passphrase).is_some() {
+        return match run::open_authority(home, passphrase, false).await {
+            Ok(_) => Finding::ok(CHECK, "it opens and belongs to the root certificate"),
+            Err(failure) => Finding::fail(CHECK, failure.to_string(), cure),
+        };
+    }
+    match key_store::read_sealed(&home.root_key()) {
+        Ok(_) => Finding::ok(
+            CHECK,
+            "it is sealed; with --passphrase-file it is compared with the root certificate",
+        ),
+        Err(error) => Finding::fail(CHECK, error.to_string(), cure),
+    }
+}
+
+/// Whether the store is whole, this organisation's, and of this version.
+pub(super) async fn store(home: &Home, root: &OrgRoot) -> (Finding, Option<Arc<dyn Store>>) {
+    match home.store_as_it_is(root).await {
+        Err(failure) => {
+            let cure = "stop the server and restore a backup";
+            (Finding::fail("store", failure.to_string(), cure), None)
+        }
+        Ok((store, true)) => {
+            let says = "it is whole and belongs to this root";
+            (Finding::ok("store", says), Some(store))
+        }
+        Ok((store, false)) => {
+            let says = "it is whole, and of another version than this program";
+            let cure = "make a backup, then start the server of this version";
+            (Finding::warn("store", says, cure), Some(store))
+        }
+    }
+}
+
+/// Whether the audit log's chain holds.
+pub(super) async fn audit(store: &dyn Store) -> Finding {
+    match audit::walk(store).await {
+        Ok(Walk::Whole { entries }) => Finding::ok(
+            "audit log",
+            format!("{entries} entries, and the chain holds"),
+        ),
+        Ok(Walk::BrokenAfter { seq }) => Finding::fail(
+            "audit log",
+            format!("the chain breaks after entry {seq}"),
+            "somebody changed the store: compare it with a backup, and ask who could write there",
+        ),
+        Err(error) => Finding::fail("audit log", error.to_string(), "restore a backup"),
+    }
+}
+
+/// Whether the clock can be right.
+pub(super) async fn clock(
+    home: &Home,
+    root: &OrgRoot,
+    store: Option<&dyn Store>,
+    now: OffsetDateTime,
+) -> Finding {
+    const CHECK: &str = "clock";
+    let cure = "set the clock, and keep it by NTP: certificates and revocation lists have dates";
+    let mut known = Vec::new();
+    if let Some((start, _)) = validity(root) {
+        known.push(("the root certificate was made", start));
+    }
+    let changed = std::fs::metadata(home.store_file()).and_then(|file| file.modified());
+    if let Ok(changed) = changed {
+        known.push(("the store was changed", changed.into()));
+    }
+    if let Some(store) = store
+        && let Ok(Some(last)) = audit::last(store).await
+    {
+        known.push(("the last entry of the audit log was made", last.at));
+    }
+    let says = |text: &str| format!("it says {}, {text}", now.date());
+    match known.into_iter().find(|(_, at)| *at > now + CLOCK_SKEW) {
+        Some((what, at)) => {
+            let text = format!("but {what} on {}", at.date());
+            Finding::fail(CHECK, says(&text), cure)
+        }
+        None => Finding::ok(CHECK, says("after everything that was written here")),
+    }
+}

@@ -1,0 +1,347 @@
+//! `doctor`: says what is wrong when it is, and nothing when it is not.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use auth_server::config::Given;
+use auth_server::doctor::{Finding, Verdict, examine};
+use auth_server::home::Home;
+use serde_json::Value;
+use support::*;
+use time::{Duration, OffsetDateTime};
+
+const FREE: &str = "127.0.0.1:0";
+
+fn doctor(org: &Org, listen: &str) -> Output {
+    org.command(&["doctor", "--json", "--listen", listen])
+}
+
+fn verdicts(output: &Output) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    String::from_utf8(output.stdout.clone())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| {
+            let says = format!("{} {}", text(&line["says"]), text(&line["cure"]));
+            (text(&line["check"]), text(&line["verdict"]), says)
+        })
+        .collect()
+}
+
+/// Expects that this check fails, says that, and that the exit code tells.
+fn finds(org: &Org, listen: &str, check: &str, part: &str) {
+    let output = doctor(org, listen);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let found = verdicts(&output);
+    assert!(
+        found.iter().any(|(name, verdict, says)| {
+            name == check && verdict == "fail" && says.contains(part)
+        }),
+        "{check}, {part}: {found:#?}"
+    );
+}
+
+fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// Changes the store behind the server's back.
+fn sql(org: &Org, statement: &str) {
+    let script = "import sqlite3, sys\n\
+                  with sqlite3.connect(sys.argv[1], timeout=10) as db: db.executescript(sys.argv[2])";
+    let done = Command::new("python3")
+        .args(["-c", script])
+        .arg(org.home().join("store.sqlite"))
+        .arg(statement)
+        .output()
+        .expect("the Debian package python3");
+    succeeded(&done);
+}
+
+#[test]
+fn a_server_in_order_gets_no_complaint() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+    let output = doctor(&org, &server.address.to_string());
+    let found = verdicts(&output);
+    assert_eq!(output.status.code(), Some(0), "{found:#?}");
+    for check in [
+        "permissions",
+        "disk",
+        "settings",
+        "root",
+        "root key",
+        "store",
+        "audit log",
+        "clock",
+        "port",
+        "chain",
+        "revocation list",
+    ] {
+        let found = found.iter().find(|(name, ..)| name == check);
+        let (_, verdict, says) = found.unwrap_or_else(|| panic!("{check}"));
+        // The machine that runs the test may be short of room.
+        assert!(verdict == "ok" || check == "disk", "{check}: {says}");
+    }
+    let text = org.command(&["doctor", "--listen", &server.address.to_string()]);
+    assert!(
+        said(&text).contains("ok    root key         it opens and belongs to"),
+        "{}",
+        said(&text)
+    );
+}
+
+#[test]
+fn without_a_server_it_warns_and_without_a_passphrase_it_says_what_it_did_not_check() {
+    let org = Org::new();
+    std::fs::remove_file(org.passphrase_file()).unwrap();
+    let mut command = org.program(&["doctor", "--json", "--listen", FREE]);
+    let output = command
+        .env_remove("ORGSHARE_AUTH_PASSPHRASE_FILE")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let found = verdicts(&output);
+    assert!(found.iter().any(|(check, verdict, says)| {
+        check == "port" && verdict == "warn" && says.contains("auth-server run")
+    }));
+    assert!(found.iter().any(|(check, _, says)| {
+        check == "root key" && says.contains("with --passphrase-file")
+    }));
+}
+
+#[test]
+fn it_changes_nothing() {
+    let org = Org::with_user("alice");
+    let before = std::fs::read(org.home().join("store.sqlite")).unwrap();
+    doctor(&org, FREE);
+    assert_eq!(
+        std::fs::read(org.home().join("store.sqlite")).unwrap(),
+        before
+    );
+}
+
+#[test]
+fn files_open_to_others_are_found() {
+    let org = Org::new();
+    for (name, wrong) in [
+        ("root.key", 0o640),
+        ("store.sqlite", 0o604),
+        ("config.toml", 0o620),
+    ] {
+        let path = org.home().join(name);
+        chmod(&path, wrong);
+        finds(
+            &org,
+            FREE,
+            "permissions",
+            &format!("chmod 600 {}", path.display()),
+        );
+        chmod(&path, 0o600);
+    }
+    chmod(&org.home(), 0o750);
+    finds(&org, FREE, "permissions", "chmod 700");
+}
+
+#[test]
+fn what_a_crash_left_is_found() {
+    let org = Org::new();
+    std::fs::create_dir(org.home().join("unfinished-0011")).unwrap();
+    let found = verdicts(&doctor(&org, FREE));
+    assert!(found.iter().any(|(check, verdict, says)| {
+        check == "permissions" && verdict == "warn" && says.contains("unfinished-0011")
+    }));
+}
+
+#[test]
+fn wrong_settings_are_found() {
+    let org = Org::new();
+    std::fs::write(org.home().join("config.toml"), "colour = 1\n").unwrap();
+    finds(&org, FREE, "settings", "config.toml:1:1:");
+}
+
+#[test]
+fn a_missing_or_foreign_authority_is_found() {
+    let (org, other) = (Org::new(), Org::new());
+    let (key, own) = (org.home().join("root.key"), other.home().join("root.key"));
+    std::fs::copy(own, &key).unwrap();
+    finds(&org, FREE, "root key", "does not belong to the root key");
+    std::fs::write(&key, "no key").unwrap();
+    finds(
+        &org,
+        FREE,
+        "root key",
+        "does not hold an encrypted private key",
+    );
+    std::fs::remove_file(org.home().join("root.crt")).unwrap();
+    finds(&org, FREE, "root", "there is no certificate authority");
+}
+
+#[test]
+fn a_damaged_foreign_or_missing_store_is_found() {
+    let (org, other) = (Org::new(), Org::new());
+    let store = org.home().join("store.sqlite");
+    std::fs::copy(other.home().join("store.sqlite"), &store).unwrap();
+    finds(&org, FREE, "store", "belongs to another root");
+    std::fs::write(&store, vec![0xa5; 20_000]).unwrap();
+    finds(&org, FREE, "store", "damaged");
+    std::fs::remove_file(&store).unwrap();
+    finds(&org, FREE, "store", "missing");
+}
+
+#[test]
+fn an_edited_shortened_or_reordered_audit_log_is_found() {
+    for change in [
+        "UPDATE audit SET actor = 'somebody else' WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = 2",
+        "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;
+         UPDATE audit SET seq = 3 WHERE seq = 99",
+    ] {
+        let org = Org::with_user("alice");
+        org.add("bob", PASSWORD);
+        org.add("carol", PASSWORD);
+        sql(&org, change);
+        finds(&org, FREE, "audit log", "breaks after entry 1");
+    }
+}
+
+#[test]
+fn a_store_of_another_version_is_a_warning() {
+    let org = Org::new();
+    sql(&org, "DELETE FROM _sqlx_migrations WHERE version = 3");
+    let found = verdicts(&doctor(&org, FREE));
+    assert!(found.iter().any(|(check, verdict, says)| {
+        check == "store" && verdict == "warn" && says.contains("another version")
+    }));
+}
+
+#[test]
+fn a_port_that_another_program_has_is_found() {
+    let org = Org::new();
+    let taken = TcpListener::bind(FREE).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    finds(&org, &address, "port", "cannot be taken");
+    // A server runs, but somebody else answers there.
+    let _server = org.start();
+    let deaf = std::thread::spawn(move || drop(taken.accept()));
+    finds(&org, &address, "port", "a server runs on this folder");
+    deaf.join().unwrap();
+}
+
+#[test]
+fn the_server_of_another_organisation_is_no_proof_that_ours_is_well() {
+    let (org, other) = (Org::new(), Org::new());
+    let (_server, foreign) = (org.start(), other.start());
+    finds(&org, &foreign.address.to_string(), "port", "certificate");
+}
+
+#[test]
+fn a_store_that_was_rolled_back_under_the_running_server_is_found() {
+    let org = Org::new();
+    drop(org.start());
+    let server = org.start();
+    sql(
+        &org,
+        "UPDATE counters SET value = 1 WHERE name = 'crl_number'",
+    );
+    finds(
+        &org,
+        &server.address.to_string(),
+        "revocation list",
+        "above the store's last",
+    );
+}
+
+fn at(org: &Org, now: OffsetDateTime, listen: &str) -> Vec<Finding> {
+    let home = Home::new(org.home());
+    let given = Given::from([(
+        "listen",
+        auth_server::config::Value {
+            texts: vec![listen.to_owned()],
+            origin: auth_server::config::Origin::Flag,
+        },
+    )]);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(examine(&home, &given, None, now))
+}
+
+fn verdict(found: &[Finding], check: &str) -> Verdict {
+    found
+        .iter()
+        .find(|finding| finding.check == check)
+        .unwrap()
+        .verdict
+}
+
+#[test]
+fn a_clock_that_is_behind_what_was_written_is_found() {
+    let org = Org::with_user("alice");
+    let now = OffsetDateTime::now_utc();
+    assert_eq!(verdict(&at(&org, now, FREE), "clock"), Verdict::Ok);
+    for behind in [Duration::hours(1), Duration::days(20_000)] {
+        assert_eq!(
+            verdict(&at(&org, now - behind, FREE), "clock"),
+            Verdict::Fail
+        );
+    }
+}
+
+#[test]
+fn the_end_of_the_root_certificate_and_of_a_list_is_told_in_time() {
+    let org = Org::new();
+    let server = org.start();
+    let listen = server.address.to_string();
+    let now = OffsetDateTime::now_utc();
+    let years = |years: i64| now + Duration::days(365 * years + 2);
+    assert_eq!(verdict(&at(&org, years(8), FREE), "root"), Verdict::Ok);
+    assert_eq!(verdict(&at(&org, years(9), FREE), "root"), Verdict::Warn);
+    assert_eq!(verdict(&at(&org, years(10), FREE), "root"), Verdict::Fail);
+    let list = |later| verdict(&at(&org, now + later, &listen), "revocation list");
+    assert_eq!(list(Duration::ZERO), Verdict::Ok);
+    assert_eq!(list(Duration::hours(3)), Verdict::Warn);
+    assert_eq!(list(Duration::hours(25)), Verdict::Fail);
+}
+
+/// A disk of so many MiB over the organisation's folder.
+struct SmallDisk(std::path::PathBuf);
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_is_found() {
+    let org = Org::new();
+    let moved = org.home().with_file_name("moved");
+    std::fs::rename(org.home(), &moved).unwrap();
+    std::fs::create_dir(org.home()).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=32m,mode=700", "none"])
+        .arg(org.home())
+        .output()
+        .unwrap();
+    assert!(
+        mounted.status.success(),
+        "mounting needs root: {}",
+        said(&mounted)
+    );
+    let _disk = SmallDisk(org.home());
+    for entry in std::fs::read_dir(&moved).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), org.home().join(entry.file_name())).unwrap();
+    }
+    finds(&org, FREE, "disk", "make room");
+}

@@ -164,8 +164,6 @@ impl Attempt {
             counts_for: &counts_for.collect::<Vec<_>>(),
             outcome,
         };
-        let alias = self.alias.as_ref().map_or("-", Alias::as_str);
-        tracing::info!(alias, source = %self.source, outcome, "refused a login");
         let by = Actor::stranger(self.source);
         store.record_failure(&failed, &by, now).await
     }

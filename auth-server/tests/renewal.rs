@@ -193,7 +193,7 @@ fn nothing_is_renewed_while_a_one_time_password_waits() {
     succeeded(&org.command(&["user", "passwd", "alice", "--one-time"]));
     let (status, text) = server.refusal(&old);
     assert_eq!(status, 403);
-    assert!(text.contains("choose a password"), "{text}");
+    assert!(text.contains("password-must-change"), "{text}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Every endpoint, one a line: what the router serves and `/openapi.json` describes.
 fn endpoints() -> Vec<Endpoint> {
-    vec![
+    let mut endpoints = vec![
         endpoint::<verify::__path_verify>(post(verify::verify)),
         endpoint::<renew::__path_renew>(post(renew::renew)),
         endpoint::<password::__path_password>(post(password::password)),
@@ -42,7 +42,9 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint::<healthz::__path_healthz>(get(healthz::healthz)),
         endpoint::<metrics::__path_metrics>(get(metrics::metrics)),
         endpoint::<openapi::__path_openapi>(get(openapi::openapi)),
-    ]
+    ];
+    endpoints.extend(admin::endpoints());
+    endpoints
 }
 
 /// The API in OpenAPI.
@@ -51,7 +53,7 @@ pub static DESCRIPTION: LazyLock<String> =
 
 /// The routes, with their limits and the access log around them.
 pub fn router(app: Shared) -> Router {
-    serving(endpoints(), admin::routes(), app)
+    serving(endpoints(), app)
 }
 
 /// What the plain listener of this machine serves: nothing that somebody could log in with.
@@ -60,14 +62,14 @@ pub fn local_router(app: Shared) -> Router {
         endpoint::<healthz::__path_healthz>(get(healthz::healthz)),
         endpoint::<metrics::__path_metrics>(get(metrics::metrics)),
     ];
-    serving(local, Router::new(), app).layer(from_fn(local_host))
+    serving(local, app).layer(from_fn(local_host))
 }
 
-fn serving(endpoints: Vec<Endpoint>, others: Router<Shared>, app: Shared) -> Router {
+fn serving(endpoints: Vec<Endpoint>, app: Shared) -> Router {
     let routes = endpoints
         .into_iter()
         .map(Endpoint::into_route)
-        .fold(others, |routes, (path, handler)| {
+        .fold(Router::new(), |routes, (path, handler)| {
             routes.route(&path, handler)
         });
     routes

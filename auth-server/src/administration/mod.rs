@@ -78,10 +78,11 @@ impl From<AdminError> for Failure {
 }
 
 /// A password that an administrator sets.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NewPassword {
     /// This one, which the person keeps.
+    #[schema(value_type = String)]
     Chosen(#[serde(serialize_with = "wire::expose")] SecretString),
     /// A random one, which only serves to choose another one at the first login.
     OneTime,

@@ -2,6 +2,7 @@ use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::text;
 use crate::store::{CertificateRecord, User, UserState};
@@ -22,15 +23,18 @@ pub struct Newcomer {
 }
 
 /// A person, as administrators see one: no secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
     /// The name.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub alias: Alias,
     /// What the person may do.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub role: Role,
     /// `active`, `disabled` or `removed`.
+    #[schema(value_type = String)]
     pub state: UserState,
     /// The name as people write it; empty when not told.
     pub display_name: String,
@@ -38,14 +42,17 @@ pub struct UserView {
     pub email: String,
     /// Until when a one-time password waits to be replaced.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub one_time_password_until: Option<OffsetDateTime>,
     /// Failed logins in a row.
     pub failed_logins: u32,
     /// When the person was added.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: OffsetDateTime,
     /// When the person last logged in with the password.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_login_at: Option<OffsetDateTime>,
 }
 
@@ -66,7 +73,7 @@ impl From<User> for UserView {
 }
 
 /// What a certificate is good for now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CertificateState {
     /// It is believed.
@@ -92,33 +99,42 @@ impl CertificateState {
 }
 
 /// A certificate, as administrators see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CertificateView {
     /// Its number.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub serial: Serial,
     /// The member; none for the server's own.
     #[serde(with = "text::option")]
+    #[schema(value_type = Option<String>)]
     pub alias: Option<Alias>,
     /// The role that it states.
     #[serde(with = "text::option")]
+    #[schema(value_type = Option<String>)]
     pub role: Option<Role>,
     /// What it is good for now.
+    #[schema(inline)]
     pub state: CertificateState,
     /// Start of validity.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub not_before: OffsetDateTime,
     /// End of validity.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub not_after: OffsetDateTime,
     /// When it was revoked.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<OffsetDateTime>,
     /// Why it was revoked, as RFC 5280 names it.
     #[serde(with = "text::option")]
+    #[schema(value_type = Option<String>)]
     pub reason: Option<RevocationReason>,
     /// The certificate that it took the place of.
     #[serde(with = "text::option")]
+    #[schema(value_type = Option<String>)]
     pub renews: Option<Serial>,
     /// SHA-256 of the public key's SubjectPublicKeyInfo, hexadecimal.
     pub key_sha256: String,

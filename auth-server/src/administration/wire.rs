@@ -6,59 +6,67 @@ use root_ca::RevocationReason;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{NewPassword, OneTimePassword, text};
 
 /// `POST /admin/users`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The name.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub alias: Alias,
     /// What the person may do.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub role: Role,
     /// `{"chosen": "..."}` or `"one_time"`.
+    #[schema(inline)]
     pub password: NewPassword,
 }
 
 /// `PUT /admin/users/{alias}/password`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetPassword {
     /// `{"chosen": "..."}` or `"one_time"`.
+    #[schema(inline)]
     pub password: NewPassword,
 }
 
 /// The answer to both: the one-time password, if one was made.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Told {
     /// To be handed to the person.
     #[serde(serialize_with = "expose_option")]
+    #[schema(value_type = Option<String>)]
     pub one_time_password: Option<OneTimePassword>,
 }
 
 /// `PUT /admin/users/{alias}/role`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRole {
     /// What the person may do.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub role: Role,
 }
 
 /// `POST .../revoke`, of a person and of a certificate.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
     /// Why, as RFC 5280 names it.
     #[serde(with = "text")]
+    #[schema(value_type = String)]
     pub reason: RevocationReason,
 }
 
 /// How many certificates were revoked.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Revoked {
     /// So many.
     pub revoked: u64,
@@ -68,8 +76,9 @@ pub struct Revoked {
 pub const MAX_CERTIFICATES: u32 = 10_000;
 
 /// The query of `GET /admin/certificates`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CertificateQuery {
     /// Of one person alone.
     #[serde(
@@ -77,6 +86,7 @@ pub struct CertificateQuery {
         with = "text::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[param(value_type = Option<String>)]
     pub alias: Option<Alias>,
     /// That state this role.
     #[serde(
@@ -84,6 +94,7 @@ pub struct CertificateQuery {
         with = "text::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[param(value_type = Option<String>)]
     pub role: Option<Role>,
     /// That end at this moment (RFC 3339) or later.
     #[serde(
@@ -91,6 +102,7 @@ pub struct CertificateQuery {
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[param(value_type = Option<String>, format = DateTime)]
     pub ends_after: Option<OffsetDateTime>,
     /// That end before this moment.
     #[serde(
@@ -98,6 +110,7 @@ pub struct CertificateQuery {
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[param(value_type = Option<String>, format = DateTime)]
     pub ends_before: Option<OffsetDateTime>,
     /// That were revoked, or were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,8 +120,9 @@ pub struct CertificateQuery {
 }
 
 /// The query of `GET /admin/audit`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// Entries after that number.
     pub after: u64,

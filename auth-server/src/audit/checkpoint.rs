@@ -7,18 +7,21 @@ use time::OffsetDateTime;
 use super::Hash;
 
 /// The root key's signature over the log up to an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
     /// Number of the entry.
     pub seq: u64,
     /// Its hash when this was signed.
+    #[schema(value_type = String)]
     pub hash: Hash,
     /// When this was signed.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// The signature; base64 in JSON.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    #[schema(value_type = String)]
     pub signature: Vec<u8>,
 }
 

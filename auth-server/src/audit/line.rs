@@ -3,11 +3,13 @@ use serde::{Deserialize, Serialize};
 use super::{Checkpoint, GENESIS, Hash, Record};
 
 /// A part of the log as it is read from a store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditPage {
     /// Entries, in order.
+    #[schema(inline)]
     pub entries: Vec<Record>,
     /// The checkpoints among them; behind the last entry of a page that is not full, all there are.
+    #[schema(inline)]
     pub checkpoints: Vec<Checkpoint>,
     /// The number of the last entry ever written.
     pub last: u64,

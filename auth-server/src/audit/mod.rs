@@ -155,13 +155,14 @@ pub struct Event<'a> {
 pub const OK: &str = "ok";
 
 /// An entry in its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// Its number, from 1.
     pub seq: u64,
     /// When.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// Who.
     pub actor: String,
@@ -174,6 +175,7 @@ pub struct Record {
     /// `ok`, or why not.
     pub outcome: String,
     /// Hash of this entry and, through it, of all before.
+    #[schema(value_type = String)]
     pub hash: Hash,
 }
 

@@ -9,10 +9,29 @@ use crate::administration::{AUDIT_PAGE, Administration};
 use crate::audit::AuditPage;
 use crate::body::Json;
 use crate::device::Administrator;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
 
 /// 200 with the entries, their checkpoints and the number of the last entry.
+#[utoipa::path(
+    get,
+    path = "/admin/audit",
+    operation_id = "audit",
+    params(AuditQuery),
+    responses(
+        (status = 200, description = "a page of the log", body = inline(AuditPage),
+         content_type = "application/json"),
+        (status = 400, description = "the path, the query or the body is not what belongs here",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 401, description = "no member's certificate, or it has ended",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 403, description = "not an administrator, or the certificate was revoked",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 503, description = "the server cannot do it now; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+    ),
+    tag = "administration"
+)]
 pub(super) async fn page(
     State(app): State<Shared>,
     administrator: Administrator,

@@ -18,32 +18,31 @@ mod user_show;
 mod user_unlock;
 mod users;
 
-use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::administration::Local;
 use crate::device::Administrator;
-use crate::state::{App, Shared};
+use crate::openapi::{Endpoint, endpoint};
+use crate::state::App;
 
-/// The routes.
-pub fn routes() -> Router<Shared> {
-    let user = get(user_show::show).delete(user_remove::remove);
-    Router::new()
-        .route("/admin/users", get(users::list).post(user_add::add))
-        .route("/admin/users/{alias}", user)
-        .route("/admin/users/{alias}/password", put(user_password::set))
-        .route("/admin/users/{alias}/role", put(user_role::set))
-        .route("/admin/users/{alias}/enable", post(user_enable::enable))
-        .route("/admin/users/{alias}/disable", post(user_disable::disable))
-        .route("/admin/users/{alias}/unlock", post(user_unlock::unlock))
-        .route("/admin/users/{alias}/revoke", post(user_revoke::revoke))
-        .route("/admin/certificates", get(certificates::list))
-        .route("/admin/certificates/{serial}", get(certificate::show))
-        .route(
-            "/admin/certificates/{serial}/revoke",
-            post(revoke_certificate::revoke),
-        )
-        .route("/admin/audit", get(audit::page))
+/// The endpoints.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint::<users::__path_list>(get(users::list)),
+        endpoint::<user_add::__path_add>(post(user_add::add)),
+        endpoint::<user_show::__path_show>(get(user_show::show)),
+        endpoint::<user_remove::__path_remove>(delete(user_remove::remove)),
+        endpoint::<user_password::__path_set>(put(user_password::set)),
+        endpoint::<user_role::__path_set>(put(user_role::set)),
+        endpoint::<user_enable::__path_enable>(post(user_enable::enable)),
+        endpoint::<user_disable::__path_disable>(post(user_disable::disable)),
+        endpoint::<user_unlock::__path_unlock>(post(user_unlock::unlock)),
+        endpoint::<user_revoke::__path_revoke>(post(user_revoke::revoke)),
+        endpoint::<certificates::__path_list>(get(certificates::list)),
+        endpoint::<certificate::__path_show>(get(certificate::show)),
+        endpoint::<revoke_certificate::__path_revoke>(post(revoke_certificate::revoke)),
+        endpoint::<audit::__path_page>(get(audit::page)),
+    ]
 }
 
 /// What the administrator can do, in his name and with a place in the server's queue of hashes.

@@ -9,10 +9,34 @@ use crate::administration::Administration;
 use crate::administration::wire::{SetPassword, Told};
 use crate::body::Json;
 use crate::device::Administrator;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
 
 /// 200 with the one-time password, if one was made.
+#[utoipa::path(
+    put,
+    path = "/admin/users/{alias}/password",
+    operation_id = "set_password",
+    params(("alias" = String, Path, description = "who")),
+    request_body(content = inline(SetPassword), content_type = "application/json"),
+    responses(
+        (status = 200, description = "replaced", body = inline(Told),
+         content_type = "application/json"),
+        (status = 400, description = "the path, the query or the body is not what belongs here",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 401, description = "no member's certificate, or it has ended",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 403, description = "not an administrator, or the certificate was revoked",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 404, description = "there is none",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 422, description = "the password is not accepted, with the reason",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 503, description = "the server cannot do it now; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+    ),
+    tag = "administration"
+)]
 pub(super) async fn set(
     State(app): State<Shared>,
     administrator: Administrator,

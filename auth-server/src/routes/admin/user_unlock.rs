@@ -8,10 +8,30 @@ use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
 use crate::device::Administrator;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
 
 /// 204.
+#[utoipa::path(
+    post,
+    path = "/admin/users/{alias}/unlock",
+    operation_id = "unlock_user",
+    params(("alias" = String, Path, description = "who")),
+    responses(
+        (status = 204, description = "failed logins are forgotten"),
+        (status = 400, description = "the path, the query or the body is not what belongs here",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 401, description = "no member's certificate, or it has ended",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 403, description = "not an administrator, or the certificate was revoked",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 404, description = "there is none",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 503, description = "the server cannot do it now; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
+    ),
+    tag = "administration"
+)]
 pub(super) async fn unlock(
     State(app): State<Shared>,
     administrator: Administrator,

@@ -108,8 +108,9 @@ impl Member<'_> {
     ) -> Result<T, Failure> {
         if let Some(client) = self.as_device(store) {
             match ask(&client) {
-                // A certificate that the server does not take ends the connection without a word.
-                Err(failure) if failure.exit == Exit::Unreachable => {}
+                // A certificate that the server does not take ends the connection, with an alert or,
+                // when the reset overtakes it, without a word.
+                Err(failure) if matches!(failure.exit, Exit::Unreachable | Exit::NotLoggedIn) => {}
                 answer => return answer,
             }
         }

@@ -98,6 +98,9 @@ pub async fn check(
             place,
         }),
         Err(outcome) => {
+            // The audit log has it too; here the request's id stands beside it.
+            let tried = alias.as_ref().map_or("(no alias)", Alias::as_str);
+            tracing::info!(alias = tried, outcome, "refused a login");
             attempt.failed(app.store.as_ref(), outcome, now).await?;
             drop(place);
             Err(Problem::Unauthorized.into())

@@ -82,7 +82,7 @@ fn the_running_server_signs_at_its_start_and_at_its_end() {
     let org = Org::with_user("alice");
     assert!(said(&org.command(&["audit", "verify"])).contains("vouches for none of them yet"));
     let server = org.start();
-    eventually("a checkpoint", Duration::from_secs(20), || {
+    eventually("a checkpoint", PATIENCE, || {
         !of(&lines(&org), "checkpoint").is_empty()
     });
     let at_start = of(&lines(&org), "checkpoint").len();
@@ -235,7 +235,7 @@ fn the_server_does_not_vouch_for_a_log_that_was_altered() {
     let altered = "UPDATE audit SET object = 'eve' WHERE seq = (SELECT MAX(seq) FROM audit)";
     sql(&org, altered);
     let server = org.start();
-    eventually("the error", Duration::from_secs(20), || {
+    eventually("the error", PATIENCE, || {
         server.log().contains("the audit log was altered")
     });
     assert_eq!(server.stop(Signal::TERM), Some(143));
@@ -549,7 +549,7 @@ fn names_and_paths_with_control_characters_forge_no_line() {
             "{text}"
         );
     }
-    eventually("the entries", Duration::from_secs(20), || {
+    eventually("the entries", PATIENCE, || {
         server.log().matches("not an administrator").count() == 3
     });
     let log = server.log();

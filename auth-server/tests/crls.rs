@@ -6,7 +6,6 @@ mod support;
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use auth_server::audit::Actor;
 use auth_server::publish::CrlPublisher;
@@ -105,7 +104,7 @@ fn what_is_shown_and_exported_is_what_is_served() {
         "--reason",
         "keyCompromise",
     ]));
-    eventually("the revocation", Duration::from_secs(1), || {
+    eventually("the revocation", PATIENCE, || {
         listed(&org, &lost.serial()).is_some()
     });
     let entry = listed(&org, &lost.serial()).unwrap();
@@ -143,7 +142,7 @@ fn numbers_rise_over_restarts_and_kills_and_nothing_is_lost() {
         if turn % 2 == 0 {
             server.stop(Signal::KILL);
         } else {
-            eventually("the revocation", Duration::from_secs(1), || {
+            eventually("the revocation", PATIENCE, || {
                 listed(&org, &member.serial()).is_some()
             });
             server.stop(Signal::TERM);
@@ -165,7 +164,7 @@ fn openssl_agrees_with_what_is_served() {
     );
     let renewed = server.renew(&kept).ok().unwrap();
     succeeded(&org.command(&["cert", "revoke", &lost.serial()]));
-    eventually("the revocation", Duration::from_secs(1), || {
+    eventually("the revocation", PATIENCE, || {
         listed(&org, &lost.serial()).is_some()
     });
     let dir = tempfile::tempdir().unwrap();

@@ -15,7 +15,7 @@ use serde_json::Value;
 use support::*;
 
 /// As long as anybody would wait for something that should be at once.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = PATIENCE;
 
 fn objects(log: &str) -> Vec<serde_json::Map<String, Value>> {
     log.lines()
@@ -82,11 +82,16 @@ fn the_lines_of_a_request_share_its_id_and_name_only_what_can_be_an_alias() {
         };
         eventually("both lines", SOON, || lines().len() == 2);
         let lines = lines();
-        assert_eq!(lines[0]["target"], "audit");
-        assert_eq!(lines[0]["action"], "login");
-        assert_eq!(lines[0]["object"], object);
+        assert_eq!(lines[0]["message"], "refused a login");
+        assert_eq!(lines[0]["alias"], object);
         assert_eq!(lines[0]["outcome"], "no such user");
         assert_eq!(lines[1]["target"], "access");
+        let is_told = |line: &serde_json::Map<String, Value>| {
+            line["target"] == "audit" && line["object"] == object
+        };
+        eventually("the entry of the audit log", SOON, || {
+            objects(&server.log()).iter().any(is_told)
+        });
         assert!(!server.log().contains("No/Body"));
     }
 }

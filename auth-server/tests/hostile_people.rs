@@ -6,7 +6,6 @@ mod support;
 
 use std::io::{Read, Write};
 use std::process::Stdio;
-use std::time::Duration;
 
 use auth_server::store::UserStore;
 use rcgen::KeyPair;
@@ -55,7 +54,7 @@ fn hostile_names_get_nothing_and_leave_no_trace_of_their_own() {
             );
         }
     }
-    eventually("the last line", Duration::from_secs(20), || {
+    eventually("the last line", PATIENCE, || {
         server.log().matches("\"status\":").count() == 2 * names.len() + 1
     });
     let log = server.log();

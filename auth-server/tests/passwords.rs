@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use auth_server::audit::Actor;
 use auth_server::store::{Password, UserStore};
 use auth_server::throttle::{Attempt, Source};
@@ -303,7 +301,7 @@ fn refused_logins_are_in_log_and_audit_with_the_alias_and_without_the_password()
     ] {
         assert!(audit.iter().any(|entry| entry == line), "{audit:?}");
     }
-    eventually("the last access", Duration::from_secs(20), || {
+    eventually("the last access", PATIENCE, || {
         server.log().matches("/password").count() == 3
     });
     let log = server.log();

@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use common::identity::{OrgRoot, PeerCertificate};
 use rcgen::KeyPair;
 use root_ca::Subject;
@@ -247,7 +245,7 @@ fn a_login_that_waits_does_not_hold_up_renewals() {
     }
     assert_eq!(server.login("alice", PASSWORD).status, 429);
     assert!(server.renew(&member).is_ok());
-    eventually("the line of the renewal", Duration::from_secs(5), || {
+    eventually("the line of the renewal", PATIENCE, || {
         server.log().contains("\"POST /renew HTTP/1.1\" 200")
     });
 }

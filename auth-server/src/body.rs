@@ -1,7 +1,7 @@
 //! Bodies in JSON, bounded, and wiped when they have been read.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
@@ -15,16 +15,29 @@ use crate::state::Shared;
 /// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A body of that form, and of no other; or such an answer.
+/// An answer of that form.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+/// Who asks, and a body of that form. The right to ask is looked up before the body is read, so that
+/// nobody else's is, and once more behind its last byte: a request that is held back does not outlive
+/// a revocation.
+#[derive(Debug)]
+pub struct By<W, T>(pub W, pub T);
+
+impl<W, T> FromRequest<Shared> for By<W, T>
+where
+    W: FromRequestParts<Shared, Rejection = Problem> + Send,
+    T: DeserializeOwned + Send,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _app: &Shared) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        json(&parts.headers, body).await.map(Self)
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        W::from_request_parts(&mut parts, app).await?;
+        let value = json(&parts.headers, body).await?;
+        let who = W::from_request_parts(&mut parts, app).await?;
+        Ok(Self(who, value))
     }
 }
 

@@ -26,7 +26,11 @@ impl From<Problem> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        match error {
+            // Another change came between the check and this one: the old password is old.
+            StoreError::PasswordReplaced => Problem::Unauthorized.into(),
+            error => Self::internal(error),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::io::{Read, Write};
+
 use root_ca::Subject;
 use serde_json::Value;
 use support::operator::*;
@@ -187,4 +189,46 @@ fn a_member_who_asks_again_and_again_does_not_fill_the_log() {
         denials[0]
     );
     assert!(denials[29].ends_with("no more is told for an hour"));
+}
+
+#[test]
+fn an_order_that_was_held_back_does_not_outlive_a_revocation() {
+    let org = Org::new();
+    org.add_as("root", "admin");
+    let server = org.start();
+    let root = server.member("root", PASSWORD);
+    let body = r#"{"alias":"backdoor","role":"admin","password":"one_time"}"#;
+    let (most, rest) = body.split_at(body.len() - 1);
+    let mut held = server.connect_as(Some(&root));
+    let head = format!(
+        "POST /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{most}",
+        body.len()
+    );
+    held.write_all(head.as_bytes()).unwrap();
+    held.flush().unwrap();
+    // The right to ask has been looked up once when another request of the device was answered.
+    let seen = server.send_as(
+        Some(&root),
+        b"GET /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    );
+    assert_eq!(seen.expect("no answer").status, 200);
+    revoke(&org, "root");
+    held.write_all(rest.as_bytes()).unwrap();
+    let mut said = Vec::new();
+    let _ = held.read_to_end(&mut said);
+    assert!(
+        said.starts_with(b"HTTP/1.1 403"),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+    assert!(!listed(&org).contains("backdoor"));
+}
+
+fn revoke(org: &Org, alias: &str) {
+    succeeded(&org.command(&["user", "revoke", alias, "--reason", "keyCompromise"]));
+}
+
+fn listed(org: &Org) -> String {
+    said(&org.command(&["user", "list"]))
 }

@@ -1,13 +1,12 @@
 //! `GET /me`, `PUT /me`: what a member tells of himself.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::body;
+use crate::body::By;
 use crate::details;
 use crate::device::{Device, ValidDevice};
 use crate::problem::{Problem, ProblemDocument};
@@ -18,7 +17,7 @@ use crate::store::Details;
 /// What a member may change.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Told {
+pub struct Told {
     /// The name, at most 100 characters; may be empty.
     display_name: String,
     /// The e-mail address; may be empty.
@@ -87,11 +86,9 @@ pub async fn show(State(app): State<Shared>, ValidDevice(device): ValidDevice) -
 )]
 pub async fn change(
     State(app): State<Shared>,
-    ValidDevice(device): ValidDevice,
-    headers: HeaderMap,
-    body: Body,
+    By(ValidDevice(device), told): By<ValidDevice, Told>,
 ) -> Response {
-    match store(&app, &device, &headers, body).await {
+    match store(&app, &device, told).await {
         Ok(details) => answer(&device, details),
         Err(refusal) => refusal.answer(),
     }
@@ -113,13 +110,7 @@ async fn stored(app: &App, device: &Device) -> Result<Details, Refusal> {
     Ok(user.ok_or(Problem::CertificateRefused)?.details)
 }
 
-async fn store(
-    app: &App,
-    device: &Device,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Details, Refusal> {
-    let told: Told = body::json(headers, body).await?;
+async fn store(app: &App, device: &Device, told: Told) -> Result<Details, Refusal> {
     let details = details::checked(&told.display_name, &told.email).map_err(Problem::Details)?;
     let now = OffsetDateTime::now_utc();
     app.store

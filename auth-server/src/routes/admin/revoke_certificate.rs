@@ -8,7 +8,7 @@ use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
 use crate::administration::wire::Revoke;
-use crate::body::Json;
+use crate::body::By;
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
@@ -37,9 +37,8 @@ use crate::state::Shared;
 )]
 pub(super) async fn revoke(
     State(app): State<Shared>,
-    administrator: Administrator,
     Named(serial): Named<Serial>,
-    Json(why): Json<Revoke>,
+    By(administrator, why): By<Administrator, Revoke>,
 ) -> Result<StatusCode, Problem> {
     let desk = desk(&app, &administrator);
     desk.revoke_certificate(&serial, why.reason).await?;

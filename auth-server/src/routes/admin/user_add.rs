@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::desk;
 use crate::administration::Administration;
 use crate::administration::wire::{NewUser, Told};
-use crate::body::Json;
+use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
@@ -37,8 +37,7 @@ use crate::state::Shared;
 )]
 pub(super) async fn add(
     State(app): State<Shared>,
-    administrator: Administrator,
-    Json(new): Json<NewUser>,
+    By(administrator, new): By<Administrator, NewUser>,
 ) -> Result<(StatusCode, Json<Told>), Problem> {
     let desk = desk(&app, &administrator);
     let one_time_password = desk.add_user(&new.alias, &new.role, new.password).await?;

@@ -7,7 +7,7 @@ use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
 use crate::administration::wire::{SetPassword, Told};
-use crate::body::Json;
+use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
@@ -39,9 +39,8 @@ use crate::state::Shared;
 )]
 pub(super) async fn set(
     State(app): State<Shared>,
-    administrator: Administrator,
     Named(alias): Named<Alias>,
-    Json(new): Json<SetPassword>,
+    By(administrator, new): By<Administrator, SetPassword>,
 ) -> Result<Json<Told>, Problem> {
     let desk = desk(&app, &administrator);
     let one_time_password = desk.set_password(&alias, new.password).await?;

@@ -7,7 +7,7 @@ use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
 use crate::administration::wire::{Revoke, Revoked};
-use crate::body::Json;
+use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
@@ -37,9 +37,8 @@ use crate::state::Shared;
 )]
 pub(super) async fn revoke(
     State(app): State<Shared>,
-    administrator: Administrator,
     Named(alias): Named<Alias>,
-    Json(why): Json<Revoke>,
+    By(administrator, why): By<Administrator, Revoke>,
 ) -> Result<Json<Revoked>, Problem> {
     let desk = desk(&app, &administrator);
     let revoked = desk.revoke_user(&alias, why.reason).await?;

@@ -7,7 +7,7 @@ use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
 use crate::administration::wire::{Revoked, SetRole};
-use crate::body::Json;
+use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
@@ -37,9 +37,8 @@ use crate::state::Shared;
 )]
 pub(super) async fn set(
     State(app): State<Shared>,
-    administrator: Administrator,
     Named(alias): Named<Alias>,
-    Json(new): Json<SetRole>,
+    By(administrator, new): By<Administrator, SetRole>,
 ) -> Result<Json<Revoked>, Problem> {
     let desk = desk(&app, &administrator);
     let revoked = desk.set_role(&alias, &new.role).await?;

@@ -1,11 +1,14 @@
 //! The accept loop: every connection has a place, a time for each step, and an end.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,6 +21,7 @@ use tower::ServiceExt;
 
 use crate::device::ClientLeaf;
 use crate::metrics::metrics;
+use crate::problem::Problem;
 use crate::state::Remote;
 use crate::throttle::Source;
 
@@ -185,7 +189,7 @@ async fn http(
         if let Some(leaf) = &leaf {
             request.extensions_mut().insert(leaf.clone());
         }
-        router.clone().oneshot(request)
+        answer(router.clone(), request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -201,6 +205,17 @@ async fn http(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+/// Answers a request in a task of its own: it goes on to its end, into counts and logs, when the
+/// client hangs up before the answer.
+async fn answer(
+    router: Router,
+    request: hyper::Request<hyper::body::Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let answered = tokio::spawn(router.oneshot(request)).await;
+    // The task fails only if the work in it does.
+    answered.unwrap_or_else(|_| Ok(Problem::Unavailable.response()))
 }
 
 #[cfg(test)]

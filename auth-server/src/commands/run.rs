@@ -206,8 +206,9 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
             stopped.clone(),
         ))
     });
-    announce(&start.listener, start.in_dialogue);
+    // Whoever reads that it listens may send a signal at once.
     start.signals.begin_serving(start.in_dialogue);
+    announce(&start.listener, start.in_dialogue);
     let served = tokio::spawn(server::serve(
         start.listener,
         Greeting::Tls(acceptor),

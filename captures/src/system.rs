@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use rustix::time::Timespec;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::error::{Doing, Error, Result};
 
@@ -67,6 +67,14 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
         .filter_map(|ticks| ticks.parse::<u64>().ok())
         .sum();
     Some(Duration::from_millis(ticks * 10))
+}
+
+/// The processor time that this process has used in all its threads, exactly.
+#[must_use]
+pub fn own_cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
+    seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 /// The name of a program and its arguments, for messages.

@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use captures::device::Device;
 use captures::foreign::{root_certificate, stolen_from};
 use captures::organisation::Organisation;
+use captures::process::own_cpu_time;
 use captures::scratch::files_below;
 use captures::ui;
 use common::crl::RevocationList;
@@ -18,7 +19,6 @@ use common::handshake::{
     RequesterConfig, RequesterStep, Trust,
 };
 use common::identity::OrgRoot;
-use rustix::time::{ClockId, clock_gettime};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
 
@@ -34,11 +34,11 @@ pub(crate) fn measure() -> Outcome<Measured> {
     pair.shake_hands()?;
     let mut costs = Vec::new();
     for _ in 0..HANDSHAKES / BATCH {
-        let before = cpu_time();
+        let before = own_cpu_time();
         for _ in 0..BATCH {
             pair.shake_hands()?;
         }
-        costs.push((cpu_time() - before).as_secs_f64() * 1000.0 / BATCH as f64);
+        costs.push((own_cpu_time() - before).as_secs_f64() * 1000.0 / BATCH as f64);
     }
     let cost = median(costs);
     ui::fact("median", &format!("{cost:.2} ms of CPU"));
@@ -48,12 +48,6 @@ pub(crate) fn measure() -> Outcome<Measured> {
         found: format!("{cost:.2} ms"),
         reached: cost <= GOAL_MS,
     })
-}
-
-fn cpu_time() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
-    seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 struct Pair {

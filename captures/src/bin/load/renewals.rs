@@ -2,17 +2,15 @@
 //! root and one handshake.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use captures::foreign::credentials;
 use captures::https::{Answer, Client, certificate_request_of};
 use captures::measure::{Measured, Outcome};
 use captures::organisation::{Organisation, PASSWORD};
-use captures::process::cpu_time;
+use captures::process::{cpu_time, own_cpu_time};
 use captures::ui;
 use rcgen::KeyPair;
 use root_ca::{KeyType, SigningKey as _, SoftwareKey};
-use rustix::time::{ClockId, clock_gettime};
 
 /// Devices, and how often each renews: as often as the server allows within an hour. All together
 /// are enough that the system's counting in hundredths of a second does not matter.
@@ -102,15 +100,9 @@ impl Device {
 
 fn cost_of_a_signature() -> Outcome<f64> {
     let key = SoftwareKey::generate(KeyType::Rsa3072)?;
-    let before = own_time();
+    let before = own_cpu_time();
     for number in 0..COUNT {
         key.sign(&number.to_be_bytes())?;
     }
-    Ok((own_time() - before).as_secs_f64() / f64::from(COUNT))
-}
-
-fn own_time() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
-    seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
+    Ok((own_cpu_time() - before).as_secs_f64() / f64::from(COUNT))
 }

@@ -73,7 +73,7 @@ pub(crate) enum Recorded {
     No,
 }
 
-struct NoLedger;
+pub(super) struct NoLedger;
 
 impl root_ca::Ledger for NoLedger {
     type Error = std::convert::Infallible;
@@ -127,7 +127,8 @@ impl Org {
     }
 }
 
-fn wait<T>(work: impl Future<Output = T>) -> T {
+/// Runs what waits for the store.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -235,6 +235,15 @@ impl Server {
         &self,
         member: Option<&Member>,
     ) -> StreamOwned<ClientConnection, TcpStream> {
+        self.connect_showing(
+            member.map(|member| unchecked(&member.key.serialize_der(), &member.leaf)),
+        )
+    }
+
+    fn connect_showing(
+        &self,
+        shown: Option<SingleCertAndKey>,
+    ) -> StreamOwned<ClientConnection, TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(auth_server::tls::provider());
@@ -242,9 +251,9 @@ impl Server {
             .with_protocol_versions(&[&version::TLS13])
             .unwrap()
             .with_root_certificates(roots);
-        let config = match member {
+        let config = match shown {
             None => config.with_no_client_auth(),
-            Some(member) => config.with_client_cert_resolver(Arc::new(unchecked(member))),
+            Some(shown) => config.with_client_cert_resolver(Arc::new(shown)),
         };
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
@@ -330,10 +339,10 @@ impl Drop for Server {
 }
 
 /// Shown as they are, whether key and certificate belong together or not.
-fn unchecked(member: &Member) -> SingleCertAndKey {
-    let key = PrivateKeyDer::try_from(member.key.serialize_der()).unwrap();
+fn unchecked(key: &[u8], leaf: &CertificateDer<'static>) -> SingleCertAndKey {
+    let key = PrivateKeyDer::try_from(key.to_vec()).unwrap();
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
-    CertifiedKey::new(vec![member.leaf.clone()], key).into()
+    CertifiedKey::new(vec![leaf.clone()], key).into()
 }
 
 pub(crate) fn post(path: &str, kind: &str, body: &[u8]) -> Vec<u8> {

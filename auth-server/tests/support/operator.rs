@@ -1,11 +1,8 @@
 //! Members' devices, honest and forged, that show their certificates to the server.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use auth_server::audit::Actor;
 use auth_server::store::sqlite::SqliteStore;
@@ -15,14 +12,15 @@ use rcgen::KeyPair;
 use root_ca::{
     Authority, IssuedCertificate, Profile, ProfileConfig, ProvenKey, SoftwareKey, Subject,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version};
+use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::{Answer, Org, PASSPHRASE, PASSWORD, Server, pem, request, said};
+use super::members::NoLedger;
+pub(crate) use super::members::wait;
+use super::{Answer, Org, PASSPHRASE, PASSWORD, Server, pem, request, said, unchecked};
 
 /// A private key with its certificate.
 pub(crate) struct Operator {
@@ -60,15 +58,6 @@ impl Operator {
         std::fs::write(dir.path().join("root.crt"), pem("CERTIFICATE", root)).unwrap();
         dir
     }
-}
-
-/// Runs what waits for the store.
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
 }
 
 /// The organisation's root key in the hands of a test.
@@ -130,20 +119,6 @@ pub(crate) fn certify(
     }
 }
 
-struct NoLedger;
-
-impl root_ca::Ledger for NoLedger {
-    type Error = std::convert::Infallible;
-
-    async fn about_to_sign(&self, _entry: &root_ca::LedgerEntry) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    async fn signed(&self, _serial: &root_ca::Serial) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
 /// Changes the store behind the program's back.
 pub(crate) fn sql(org: &Org, statement: &str) {
     wait(async {
@@ -185,41 +160,13 @@ impl Server {
         }
         request += "\r\n";
         request += body.unwrap_or_default();
-        let mut stream = self.connect_operator(member);
+        let mut stream =
+            self.connect_showing(member.map(|member| unchecked(&member.key_pkcs8, &member.leaf)));
         let _ = stream.write_all(request.as_bytes());
         let _ = stream.flush();
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
         (!bytes.is_empty()).then(|| Answer::parse(&bytes))
-    }
-
-    fn connect_operator(
-        &self,
-        member: Option<&Operator>,
-    ) -> StreamOwned<ClientConnection, TcpStream> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).unwrap();
-        let provider = Arc::new(auth_server::tls::provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match member {
-            None => config.with_no_client_auth(),
-            Some(member) => {
-                let key = PrivatePkcs8KeyDer::from(member.key_pkcs8.clone());
-                config
-                    .with_client_auth_cert(vec![member.leaf.clone()], PrivateKeyDer::from(key))
-                    .unwrap()
-            }
-        };
-        let name = ServerName::try_from("127.0.0.1").unwrap();
-        let tls = ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = TcpStream::connect(self.address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(40)))
-            .unwrap();
-        StreamOwned::new(tls, socket)
     }
 
     pub(crate) fn url(&self) -> String {

@@ -13,9 +13,9 @@ use x509_cert::time::Validity;
 use crate::checkpoint::Checkpoint;
 use crate::encode::{
     COMMON_NAME, ORGANIZATION_IDENTIFIER, ORGANIZATION_NAME, TbsCertificate, VERSION_3, date,
-    extension, name, sign, signature_algorithm, time,
+    draft, extension, name, sign, signature_algorithm, time,
 };
-use crate::key::{KeyAlgorithm, KeyError, KeyType, PublicKey, SigningKey, SoftwareKey};
+use crate::key::{KeyAlgorithm, KeyError, PublicKey, SigningKey};
 use crate::lint::{LintError, lint_root};
 use crate::profile::Profile;
 use crate::serial::Serial;
@@ -61,7 +61,6 @@ pub struct Authority {
     key_id: OctetString,
     not_after: OffsetDateTime,
     key: Box<dyn SigningKey>,
-    throw_away: SoftwareKey,
 }
 
 impl std::fmt::Debug for Authority {
@@ -83,11 +82,10 @@ impl Authority {
         now: OffsetDateTime,
     ) -> Result<Self, AuthorityError> {
         let (display_name, label) = names_of(display_name)?;
-        let throw_away = throw_away_key(key.public_key().key_algorithm())?;
         let content = root_content(root_names(display_name, &label)?, key.public_key(), now)?;
-        lint_root(&sign(&content, &throw_away)?)?;
+        lint_root(&draft(&content, key.public_key().key_algorithm())?)?;
         let root = CertificateDer::from(sign(&content, key.as_ref())?);
-        Self::assemble(root, key, throw_away)
+        Self::open(root, key)
     }
 
     /// Checks the name of an organisation that is to be made.
@@ -105,15 +103,6 @@ impl Authority {
     pub fn open(
         root: CertificateDer<'static>,
         key: Box<dyn SigningKey>,
-    ) -> Result<Self, AuthorityError> {
-        let throw_away = throw_away_key(key.public_key().key_algorithm())?;
-        Self::assemble(root, key, throw_away)
-    }
-
-    fn assemble(
-        root: CertificateDer<'static>,
-        key: Box<dyn SigningKey>,
-        throw_away: SoftwareKey,
     ) -> Result<Self, AuthorityError> {
         let root = OrgRoot::from_der(root)?;
         lint_root(root.certificate())?;
@@ -135,7 +124,6 @@ impl Authority {
             not_after: date(tbs.validity().not_after).ok_or(OrgRootError::Malformed)?,
             root,
             key,
-            throw_away,
         })
     }
 
@@ -164,9 +152,9 @@ impl Authority {
         self.key.public_key().key_algorithm()
     }
 
-    /// Signs with the throw-away key, for the linter's eyes.
-    pub(crate) fn draft(&self, content: &[u8]) -> Result<Vec<u8>, KeyError> {
-        sign(content, &self.throw_away)
+    /// What [`seal`](Self::seal) would make of the content, with a throw-away signature.
+    pub(crate) fn draft(&self, content: &[u8]) -> der::Result<Vec<u8>> {
+        draft(content, self.key_algorithm())
     }
 
     /// Signs linted content with the root key: its only use but for [`attest`](Self::attest).
@@ -203,14 +191,6 @@ fn check_display_name(name: &str) -> Result<&str, AuthorityError> {
     } else {
         Err(AuthorityError::DisplayName)
     }
-}
-
-/// Drafts carry a signature of the same kind as the real one, so that the algorithm fields agree.
-fn throw_away_key(algorithm: KeyAlgorithm) -> Result<SoftwareKey, KeyError> {
-    SoftwareKey::generate(match algorithm {
-        KeyAlgorithm::Rsa => KeyType::Rsa2048,
-        KeyAlgorithm::P256 => KeyType::P256,
-    })
 }
 
 /// `O=<display name>, organizationIdentifier=<label>, CN=<display name> Root CA`.

@@ -56,9 +56,6 @@ pub enum PrepareError {
     /// The draft breaks the profile: a mistake in this crate, caught before signing.
     #[error("the certificate would break its profile: {0}")]
     Lint(#[from] LintError),
-    /// The throw-away key failed.
-    #[error(transparent)]
-    Key(#[from] KeyError),
     /// The system has no random numbers.
     #[error("the system has no random numbers to give")]
     Random,

@@ -21,8 +21,6 @@ pub enum KeyAlgorithm {
 /// Kinds of key that [`SoftwareKey::generate`] makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyType {
-    /// RSA with a modulus of 2048 bits: throw-away keys only.
-    Rsa2048,
     /// RSA with a modulus of 3072 bits: 128-bit strength, the default of a root.
     Rsa3072,
     /// RSA with a modulus of 4096 bits.
@@ -124,7 +122,6 @@ impl SoftwareKey {
     /// [`KeyError::Generate`].
     pub fn generate(key_type: KeyType) -> Result<Self, KeyError> {
         let size = match key_type {
-            KeyType::Rsa2048 => KeySize::Rsa2048,
             KeyType::Rsa3072 => KeySize::Rsa3072,
             KeyType::Rsa4096 => KeySize::Rsa4096,
             KeyType::P256 => {
@@ -211,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_key_survives_its_pkcs8_form() {
-        for key_type in [KeyType::Rsa2048, KeyType::P256] {
+        for key_type in [KeyType::Rsa3072, KeyType::P256] {
             let key = SoftwareKey::generate(key_type).unwrap();
             let again = SoftwareKey::from_pkcs8(&key.to_pkcs8().unwrap()).unwrap();
             assert_eq!(key.public_key(), again.public_key());

@@ -183,9 +183,7 @@ impl Known {
         let alias = &self.user.alias;
         if let Err(weak) = check_new(&new, &self.password, &[alias.as_str(), organisation]) {
             let told = (Action::SetPassword, "the new password is not accepted");
-            self.attempt
-                .led_to_nothing(store, alias, told, now)
-                .await?;
+            self.attempt.led_to_nothing(store, alias, told, now).await?;
             return Err(Problem::WeakPassword(weak.to_string()).into());
         }
         let (hash, _place) = hash(new, self.place).await?;

@@ -185,9 +185,7 @@ impl Problem {
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
             Self::KeyInUse => "the request's key has been certified before; make a fresh one",
             Self::TooManyRenewals(_) => "too many renewals of one device; try again later",
-            Self::TooManyCertificates(_) => {
-                "too many certificates of one person; try again later"
-            }
+            Self::TooManyCertificates(_) => "too many certificates of one person; try again later",
             Self::TooOften(_) => "one person did this too often; try again later",
             Self::NotAllowed => "this is for administrators",
             Self::BadPath => "the path names no alias or serial number",

@@ -24,9 +24,7 @@ use root_ca::Serial;
 pub use allowances::{Allowance, AllowanceStore};
 pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
 pub use audit_log::AuditStore;
-pub use bounds::{
-    LISTED_AT_LEAST, MAX_CURRENT, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS, WINDOW,
-};
+pub use bounds::{LISTED_AT_LEAST, MAX_CURRENT, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS, WINDOW};
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
     StoreLedger,

@@ -338,9 +338,9 @@ impl UserStore for SqliteStore {
         Box::pin(async move {
             let present = self.user(alias).await?;
             // A removed person's are empty, and not to be changed.
-            if present.is_some_and(|user| {
-                user.state != UserState::Removed && user.details == *details
-            }) {
+            if present
+                .is_some_and(|user| user.state != UserState::Removed && user.details == *details)
+            {
                 return Ok(());
             }
             let mut tx = self.write().await?;

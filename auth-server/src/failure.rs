@@ -160,6 +160,10 @@ impl From<StoreError> for Failure {
             StoreError::IssueBlocked => "enable the user first",
             StoreError::KeyInUse => "make a fresh key",
             StoreError::TooManyRenewals { .. } => "look at the device's log, and try again later",
+            StoreError::TooManyCertificates { .. } | StoreError::TooOften { .. } => {
+                "try again later"
+            }
+            StoreError::LedgerFull => "wait until certificates end, or set a shorter cert_lifetime",
             StoreError::Unusable { .. } => {
                 return Self::local_file(error.to_string())
                     .cure("check the disk and the permissions of the folder");

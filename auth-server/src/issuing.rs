@@ -56,6 +56,7 @@ fn refused(error: StoreError, blocked: Problem) -> Refusal {
         StoreError::IssueBlocked => blocked.into(),
         StoreError::KeyInUse => Problem::KeyInUse.into(),
         StoreError::TooManyRenewals { wait } => Problem::TooManyRenewals(wait).into(),
+        StoreError::TooManyCertificates { wait } => Problem::TooManyCertificates(wait).into(),
         error => Refusal::internal(error),
     }
 }

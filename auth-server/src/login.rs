@@ -6,14 +6,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::audit::{Action, Event};
+use crate::audit::Action;
 use crate::device::Device;
 use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError, Place, WeakPassword};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::{App, Remote};
 use crate::store::{Password, PasswordChange, PasswordHash, User, UserState};
-use crate::throttle::Attempt;
+use crate::throttle::{Attempt, Bar};
 
 /// Who somebody says to be.
 #[derive(Deserialize)]
@@ -58,7 +58,8 @@ impl LoggedInUser {
 ///
 /// # Errors
 /// One answer for unknown, wrong, disabled, and a one-time password that has ended; another for
-/// who must wait.
+/// who must wait, and for all of these together with what is right at an alias that takes no more
+/// strangers.
 pub async fn check(
     app: &App,
     remote: Remote,
@@ -78,6 +79,9 @@ pub async fn check(
     let place = app.passwords.place().await?;
     // Again, with the place in hand: no more guesses run at once than there are places.
     demand_patience(app, &attempt).await?;
+    let bar = attempt
+        .bar(app.store.as_ref(), OffsetDateTime::now_utc())
+        .await?;
     let user = match &alias {
         Some(alias) => app.store.user(alias).await?,
         None => None,
@@ -90,7 +94,7 @@ pub async fn check(
         .matches(place, claim.password.clone(), hash)
         .await?;
     let now = OffsetDateTime::now_utc();
-    match verdict(user, matches, now) {
+    match verdict(user, matches, now).and_then(|user| past(bar, user)) {
         Ok(user) => Ok(Known {
             user,
             password: claim.password,
@@ -103,7 +107,10 @@ pub async fn check(
             tracing::info!(alias = tried, outcome, "refused a login");
             attempt.failed(app.store.as_ref(), outcome, now).await?;
             drop(place);
-            Err(Problem::Unauthorized.into())
+            Err(match bar {
+                Some(bar) => Problem::TooManyAttempts(bar.wait).into(),
+                None => Problem::Unauthorized.into(),
+            })
         }
     }
 }
@@ -118,6 +125,15 @@ fn verdict(user: Option<User>, matches: bool, now: OffsetDateTime) -> Result<Use
             Err("one-time password ended")
         }
         Some(user) => Ok(user),
+    }
+}
+
+/// The person, unless the alias takes no more strangers and this is one: even the right password is
+/// then a failure, so that whoever guesses it does not see that he did.
+fn past(bar: Option<Bar>, user: User) -> Result<User, &'static str> {
+    match bar {
+        Some(bar) if !bar.at_home => Err("right password of a stranger, who is barred"),
+        _ => Ok(user),
     }
 }
 
@@ -138,13 +154,10 @@ impl Known {
         let store = app.store.as_ref();
         let now = OffsetDateTime::now_utc();
         if self.user.password.one_time_until.is_some() {
-            let event = Event {
-                by: &self.attempt.member(&self.user.alias),
-                action: Action::Login,
-                object: self.user.alias.to_string(),
-                outcome: "one-time password, must be changed",
-            };
-            store.append(&event, now).await?;
+            let told = (Action::Login, "one-time password, must be changed");
+            self.attempt
+                .led_to_nothing(store, &self.user.alias, told, now)
+                .await?;
             return Err(Problem::PasswordMustChange.into());
         }
         self.attempt.succeeded(store, &self.user.alias, now).await?;
@@ -168,15 +181,9 @@ impl Known {
         let now = OffsetDateTime::now_utc();
         let organisation = app.authority.root().display_name();
         let alias = &self.user.alias;
-        let by = self.attempt.member(alias);
         if let Err(weak) = check_new(&new, &self.password, &[alias.as_str(), organisation]) {
-            let event = Event {
-                by: &by,
-                action: Action::SetPassword,
-                object: alias.to_string(),
-                outcome: "the new password is not accepted",
-            };
-            store.append(&event, now).await?;
+            let told = (Action::SetPassword, "the new password is not accepted");
+            self.attempt.led_to_nothing(store, alias, told, now).await?;
             return Err(Problem::WeakPassword(weak.to_string()).into());
         }
         let (hash, _place) = hash(new, self.place).await?;

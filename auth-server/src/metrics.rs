@@ -51,6 +51,8 @@ pub struct Metrics {
     password_waiting: IntGauge,
     password_working: IntGauge,
     store: HistogramVec,
+    /// 1 while a revocation list cannot be signed, and an older one is served.
+    pub crl_failing: IntGauge,
     crl_number: IntGauge,
     crl_times: GaugeVec,
     revocations: IntGauge,
@@ -158,6 +160,10 @@ impl Metrics {
                 "Time that the store took: to give the write lock, to count everything.",
                 &["operation"],
             )?,
+            crl_failing: make.put(IntGauge::new(
+                "orgshare_crl_failing",
+                "1 while a revocation list cannot be signed, and an older one is served; else 0.",
+            ))?,
             crl_number: make.put(IntGauge::new(
                 "orgshare_crl_number",
                 "Number of the revocation list that is served.",

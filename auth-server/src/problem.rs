@@ -29,6 +29,10 @@ pub mod kind {
     pub const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
     /// Name or e-mail address is not accepted; the detail says why.
     pub const DETAILS: &str = "urn:orgshare:problem:details";
+    /// One person got as many certificates as one person may.
+    pub const TOO_MANY_CERTIFICATES: &str = "urn:orgshare:problem:too-many-certificates";
+    /// One person did this as often within an hour as one person may.
+    pub const TOO_OFTEN: &str = "urn:orgshare:problem:too-often";
     /// A new password is not accepted; the detail says why.
     pub const WEAK_PASSWORD: &str = "urn:orgshare:problem:weak-password";
 }
@@ -58,6 +62,10 @@ pub enum Problem {
     KeyInUse,
     /// Too many renewals; wait.
     TooManyRenewals(Duration),
+    /// Too many certificates of one person; wait.
+    TooManyCertificates(Duration),
+    /// One person does something too often; wait.
+    TooOften(Duration),
     /// The member's role does not allow it.
     NotAllowed,
     /// A name in the path is not of its form.
@@ -134,7 +142,10 @@ impl Problem {
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooManyAttempts(_) | Self::TooManyRenewals(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts(_)
+            | Self::TooManyRenewals(_)
+            | Self::TooManyCertificates(_)
+            | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -153,6 +164,8 @@ impl Problem {
             Self::NoSuchCertificate => kind::NO_SUCH_CERTIFICATE,
             Self::WeakPassword(_) => kind::WEAK_PASSWORD,
             Self::Details(_) => kind::DETAILS,
+            Self::TooManyCertificates(_) => kind::TOO_MANY_CERTIFICATES,
+            Self::TooOften(_) => kind::TOO_OFTEN,
             // "the problem has no additional semantics beyond that of the HTTP status code"
             // (RFC 9457, 4.2.1).
             _ => "about:blank",
@@ -172,6 +185,8 @@ impl Problem {
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
             Self::KeyInUse => "the request's key has been certified before; make a fresh one",
             Self::TooManyRenewals(_) => "too many renewals of one device; try again later",
+            Self::TooManyCertificates(_) => "too many certificates of one person; try again later",
+            Self::TooOften(_) => "one person did this too often; try again later",
             Self::NotAllowed => "this is for administrators",
             Self::BadPath => "the path names no alias or serial number",
             Self::BadQuery => "the query is not what this resource takes",
@@ -206,6 +221,8 @@ impl Problem {
             Self::CertificateRefused => "certificate_refused",
             Self::KeyInUse => "key_in_use",
             Self::TooManyRenewals(_) => "too_many_renewals",
+            Self::TooManyCertificates(_) => "too_many_certificates",
+            Self::TooOften(_) => "too_often",
             Self::NotAllowed => "not_allowed",
             Self::BadPath => "bad_path",
             Self::BadQuery => "bad_query",
@@ -225,7 +242,10 @@ impl Problem {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts(wait) | Self::TooManyRenewals(wait) => Some(*wait),
+            Self::TooManyAttempts(wait)
+            | Self::TooManyRenewals(wait)
+            | Self::TooManyCertificates(wait)
+            | Self::TooOften(wait) => Some(*wait),
             Self::Unavailable => Some(UNAVAILABLE_RETRY),
             _ => None,
         }

@@ -29,6 +29,7 @@ impl From<StoreError> for Refusal {
         match error {
             // Another change came between the check and this one: the old password is old.
             StoreError::PasswordReplaced => Problem::Unauthorized.into(),
+            StoreError::TooOften { wait } => Problem::TooOften(wait).into(),
             error => Self::internal(error),
         }
     }

@@ -4,7 +4,7 @@
 
 use auth_server::audit::Actor;
 use auth_server::store::sqlite::SqliteStore;
-use auth_server::store::{Password, PasswordHash, UserStore};
+use auth_server::store::{AttemptStore, Password, PasswordHash, UserStore};
 use auth_server::throttle::{Attempt, Source, prune};
 use common::identity::Fingerprint;
 use tempfile::TempDir;
@@ -55,32 +55,25 @@ async fn strangers_fail(store: &SqliteStore, now: OffsetDateTime) {
 }
 
 #[tokio::test]
-async fn who_logged_in_from_there_lately_is_not_held_up_by_others() {
+async fn a_source_is_held_up_for_every_alias_alike_and_for_no_device() {
     let (dir, store) = store().await;
     succeed(&store, "alice", noon()).await;
-    let almost = noon() + Duration::days(30);
-    strangers_fail(&store, almost).await;
-    prune(&store, almost).await.unwrap();
+    strangers_fail(&store, noon()).await;
+    prune(&store, noon()).await.unwrap();
     drop(store);
     let path = dir.path().join("store.sqlite");
     let store = SqliteStore::open(&path, &root()).await.unwrap();
-    assert!(!is_held_up(&store, "alice", almost).await);
-    assert!(is_held_up(&store, "bob", almost).await);
-    // Elsewhere she is as unknown as anybody.
-    let elsewhere = Source::of("192.0.2.2".parse().unwrap());
-    for n in 0..40 {
-        let ghost = format!("ghost{n}").parse().unwrap();
-        let attempt = Attempt::new(Some(&ghost), elsewhere);
-        attempt
-            .failed(&store, "wrong password", almost)
-            .await
-            .unwrap();
+    // Whether somebody ever logged in from here, or is anybody at all, makes no difference.
+    for alias in ["alice", "bob", "ghost0"] {
+        assert_eq!(waits(&store, &attempt(alias), noon()).await, Some(60));
     }
-    let alice = Attempt::new(Some(&"alice".parse().unwrap()), elsewhere);
-    assert!(alice.must_wait(&store, almost).await.unwrap().is_some());
-    // And after 30 days here too.
-    let over = almost + Duration::seconds(1);
-    assert!(is_held_up(&store, "alice", over).await);
+    let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+    let own = attempt("alice").by_device_of(&alice);
+    assert_eq!(waits(&store, &own, noon()).await, None);
+    let another_s = attempt("alice").by_device_of(&bob);
+    assert_eq!(waits(&store, &another_s, noon()).await, Some(60));
+    let over = noon() + Duration::minutes(1);
+    assert!(!is_held_up(&store, "alice", over).await);
 }
 
 #[tokio::test]
@@ -151,6 +144,12 @@ async fn a_hundred_places_fail(store: &SqliteStore, alias: &str) {
     }
 }
 
+/// What is said to an attempt that is not let past the bar; nothing when it may get in.
+async fn barred(store: &SqliteStore, attempt: &Attempt, now: OffsetDateTime) -> Option<u64> {
+    let bar = attempt.bar(store, now).await.unwrap();
+    bar.filter(|bar| !bar.at_home).map(|bar| bar.wait.as_secs())
+}
+
 #[tokio::test]
 async fn after_a_hundred_failures_only_who_is_at_home_may_try_an_alias() {
     let (_dir, store) = store().await;
@@ -158,26 +157,63 @@ async fn after_a_hundred_failures_only_who_is_at_home_may_try_an_alias() {
     succeed(&store, "alice", noon()).await;
     a_hundred_places_fail(&store, "alice").await;
     let stranger = from_afar("alice", 1000);
-    assert_eq!(waits(&store, &stranger, noon()).await, Some(900));
+    assert_eq!(barred(&store, &stranger, noon()).await, Some(900));
     // Waiting does not help, and the hourly tidying up neither.
     let later = noon() + Duration::days(29);
     prune(&store, later).await.unwrap();
-    assert_eq!(waits(&store, &stranger, later).await, Some(900));
-    assert!(!is_held_up(&store, "alice", later).await);
+    assert_eq!(barred(&store, &stranger, later).await, Some(900));
+    assert_eq!(barred(&store, &attempt("alice"), later).await, None);
     let device = from_afar("alice", 1000).by_device_of(&name);
-    assert_eq!(waits(&store, &device, later).await, None);
+    assert_eq!(device.bar(&store, later).await.unwrap(), None);
     let foreign = from_afar("alice", 1000).by_device_of(&"bob".parse().unwrap());
-    assert_eq!(waits(&store, &foreign, later).await, Some(900));
+    assert_eq!(barred(&store, &foreign, later).await, Some(900));
     // Her own logins let no stranger in again; the administrator does.
     succeed(&store, "alice", later).await;
     device.succeeded(&store, &name, later).await.unwrap();
-    assert_eq!(
-        waits(&store, &from_afar("alice", 1001), later).await,
-        Some(900)
-    );
+    let other = from_afar("alice", 1001);
+    assert_eq!(barred(&store, &other, later).await, Some(900));
     // Where her device was, she is at home now.
-    assert_eq!(waits(&store, &stranger, later).await, None);
-    assert_eq!(waits(&store, &from_afar("bob", 1001), later).await, None);
+    assert_eq!(barred(&store, &stranger, later).await, None);
+    assert_eq!(barred(&store, &from_afar("bob", 1001), later).await, None);
+    // After 30 days without a login she is at home nowhere.
+    let over = later + Duration::days(30) + Duration::SECOND;
+    assert_eq!(barred(&store, &attempt("alice"), over).await, Some(900));
+}
+
+#[tokio::test]
+async fn a_failure_counts_the_same_at_home_and_elsewhere() {
+    let (_dir, store) = store().await;
+    succeed(&store, "alice", noon()).await;
+    for name in ["alice", "bob", "nobody"] {
+        for n in 0..99 {
+            let guess = from_afar(name, n);
+            guess
+                .failed(&store, "wrong password", noon())
+                .await
+                .unwrap();
+        }
+        // The hundredth one, from the place where alice is at home.
+        let guess = attempt(name);
+        guess
+            .failed(&store, "wrong password", noon())
+            .await
+            .unwrap();
+        let stranger = from_afar(name, 1000);
+        assert_eq!(barred(&store, &stranger, noon()).await, Some(900), "{name}");
+        for n in 0..5 {
+            let wait = waits(&store, &guess, noon()).await;
+            assert_eq!(wait, (n == 4).then_some(4), "{name}");
+            guess
+                .failed(&store, "wrong password", noon())
+                .await
+                .unwrap();
+        }
+    }
+    // What she got wrong herself is forgotten with her login.
+    succeed(&store, "alice", noon()).await;
+    let subjects = ["strangers alice".to_owned()];
+    let found = store.attempts(&subjects).await.unwrap();
+    assert_eq!(found[0].unwrap().failures, 99);
 }
 
 #[tokio::test]
@@ -197,9 +233,9 @@ async fn an_alias_that_nobody_has_is_counted_like_any_other() {
         let now = noon() + Duration::days(days);
         prune(&store, now).await.unwrap();
         let [alice, nobody] = ["alice", "nobody"].map(|name| from_afar(name, 1000));
-        let wait = waits(&store, &alice, now).await;
-        assert_eq!(wait, waits(&store, &nobody, now).await);
-        assert_eq!(wait.is_some(), days <= 365, "after {days} days");
+        let bar = alice.bar(&store, now).await.unwrap();
+        assert_eq!(bar, nobody.bar(&store, now).await.unwrap());
+        assert_eq!(bar.is_some(), days <= 365, "after {days} days");
     }
     let user = store.user(&alias).await.unwrap().unwrap();
     assert_eq!(user.failed_logins, 100);

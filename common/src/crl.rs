@@ -160,6 +160,11 @@ impl RevocationList {
         self.number
     }
 
+    /// When it was signed.
+    pub fn this_update(&self) -> UnixTime {
+        self.this_update
+    }
+
     /// Until when it may be relied on.
     pub fn next_update(&self) -> UnixTime {
         self.next_update

@@ -13,7 +13,7 @@ use super::Finding;
 use crate::audit::{self, Walk};
 use crate::commands::{run, secrets};
 use crate::home::Home;
-use crate::store::Store;
+use crate::store::{LISTED_AT_LEAST, MAX_LISTABLE, Store};
 
 /// A root is followed by another one in good time: devices have to be told.
 const ROOT_NOTICE: Duration = Duration::days(365);
@@ -80,6 +80,26 @@ pub(super) async fn store(home: &Home, root: &OrgRoot) -> (Finding, Option<Arc<d
             let cure = "make a backup, then start the server of this version";
             (Finding::warn("store", says, cure), Some(store))
         }
+    }
+}
+
+/// Whether there is room for more certificates.
+pub(super) async fn ledger(store: &dyn Store, now: OffsetDateTime) -> Finding {
+    const CHECK: &str = "ledger";
+    let cure = "see whose there are with: auth-server cert list --limit 1000; a shorter \
+                cert_lifetime makes room, and so does time";
+    let listable = match store.listable(now - LISTED_AT_LEAST).await {
+        Ok(listable) => listable,
+        Err(error) => return Finding::fail(CHECK, error.to_string(), "restore a backup"),
+    };
+    let most = u64::from(MAX_LISTABLE);
+    let says = format!("it has room for {most} certificates at once, and {listable} take it");
+    if listable >= most {
+        Finding::fail(CHECK, format!("{says}: nobody gets one"), cure)
+    } else if listable >= most / 5 * 4 {
+        Finding::warn(CHECK, says, cure)
+    } else {
+        Finding::ok(CHECK, says)
     }
 }
 

@@ -107,7 +107,7 @@ pub async fn examine(
     };
     found.push(authority::root_certificate(&root, now));
     found.push(authority::root_key(home, passphrase).await);
-    let store = store(home, &root, &mut found).await;
+    let store = store(home, &root, &mut found, now).await;
     found.push(authority::clock(home, &root, store.as_deref(), now).await);
     if let Some(config) = config {
         found.extend(served(home, &root, &config, store.as_deref(), now).await);
@@ -118,10 +118,16 @@ pub async fn examine(
     found
 }
 
-async fn store(home: &Home, root: &OrgRoot, found: &mut Vec<Finding>) -> Option<Arc<dyn Store>> {
+async fn store(
+    home: &Home,
+    root: &OrgRoot,
+    found: &mut Vec<Finding>,
+    now: OffsetDateTime,
+) -> Option<Arc<dyn Store>> {
     let (finding, store) = authority::store(home, root).await;
     found.push(finding);
     let store = store?;
+    found.push(authority::ledger(store.as_ref(), now).await);
     found.push(authority::audit(store.as_ref()).await);
     Some(store)
 }

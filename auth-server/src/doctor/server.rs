@@ -163,6 +163,12 @@ fn revocation_list(
         let cure = "somebody replaced the store under the running server: stop it, and restore";
         return Finding::fail(CHECK, format!("{says}, above the store's last"), cure);
     }
+    // One number may have been taken a moment ago.
+    if last.is_some_and(|last| last > list.number() + 1) {
+        let says = format!("{says}; it tried to sign others, and could not");
+        let cure = "look into the server's log for why: what was revoked since is not in it";
+        return Finding::fail(CHECK, says, cure);
+    }
     if age > CRL_NOTICE {
         let cure = "look into the server's log for why it does not sign";
         return Finding::warn(CHECK, says, cure);

@@ -13,6 +13,7 @@ use crate::problem::{Problem, ProblemDocument};
 use crate::refusal::Refusal;
 use crate::state::{App, Shared};
 use crate::store::Details;
+use crate::throttle;
 
 /// What a member may change.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -79,6 +80,8 @@ pub async fn show(State(app): State<Shared>, ValidDevice(device): ValidDevice) -
          body = inline(ProblemDocument)),
         (status = 422, description = "name or e-mail address is not accepted",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
+        (status = 429, description = "too many changes within an hour; see Retry-After",
+         content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 503, description = "the server cannot do it now; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
     ),
@@ -112,9 +115,10 @@ async fn stored(app: &App, device: &Device) -> Result<Details, Refusal> {
 
 async fn store(app: &App, device: &Device, told: Told) -> Result<Details, Refusal> {
     let details = details::checked(&told.display_name, &told.email).map_err(Problem::Details)?;
+    let allowance = throttle::of_details(device.alias());
     let now = OffsetDateTime::now_utc();
     app.store
-        .set_details(device.alias(), &details, device.actor(), now)
+        .set_details(device.alias(), &details, &allowance, device.actor(), now)
         .await?;
     Ok(details)
 }

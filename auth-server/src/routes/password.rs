@@ -47,7 +47,7 @@ struct Change {
          body = inline(ProblemDocument)),
         (status = 422, description = "the new password is not accepted",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 429, description = "too many failed logins; see Retry-After",
+        (status = 429, description = "too many failed logins, or too many changes; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 503, description = "more logins than can be checked; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),

@@ -40,7 +40,7 @@ struct Renewal {
          body = inline(ProblemDocument)),
         (status = 415, description = "not JSON", content_type = "application/problem+json",
          body = inline(ProblemDocument)),
-        (status = 429, description = "too many renewals of one device; see Retry-After",
+        (status = 429, description = "too many renewals of one device, or certificates of one person; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 503, description = "the server cannot do it now; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),

@@ -51,7 +51,7 @@ struct Login {
          body = inline(ProblemDocument)),
         (status = 415, description = "not JSON", content_type = "application/problem+json",
          body = inline(ProblemDocument)),
-        (status = 429, description = "too many failed logins; see Retry-After",
+        (status = 429, description = "too many failed logins, or too many certificates of one person; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 503, description = "more logins than can be checked; see Retry-After",
          content_type = "application/problem+json", body = inline(ProblemDocument)),

@@ -1,7 +1,7 @@
 use common::identity::Alias;
 use time::OffsetDateTime;
 
-use super::Answer;
+use super::{Allowance, Answer};
 use crate::audit::Actor;
 
 /// Failed logins in a row.
@@ -38,6 +38,8 @@ pub struct FailedLogin<'a> {
 pub struct SuccessfulLogin<'a> {
     /// Whose.
     pub alias: &'a Alias,
+    /// How often the person may do this.
+    pub uses: Allowance,
     /// The subject whose failures are forgotten.
     pub clears: String,
     /// The subject in which these failures were counted too.
@@ -59,7 +61,8 @@ pub trait AttemptStore {
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
 
-    /// Forgets the failed logins of the subject and of the person, and remembers who logged in.
+    /// Uses up the person's allowance, forgets the failed logins of the subject and of the person, and
+    /// remembers who logged in.
     fn record_success<'a>(
         &'a self,
         login: &'a SuccessfulLogin<'a>,

@@ -15,12 +15,6 @@ pub(crate) const ROLE_CHANGED: RevocationReason = RevocationReason::AffiliationC
 /// The longest time after its end at which a certificate may still be renewed: a quarter.
 pub const MAX_GRACE: Duration = Duration::days(92);
 
-/// Renewals of one device within [`RENEWAL_WINDOW`]. One with the shortest life, ten minutes, renews
-/// fifteen times an hour; as many again for answers that were lost and roles that changed.
-pub const MAX_RENEWALS: u32 = 30;
-/// The time in which renewals are counted.
-pub const RENEWAL_WINDOW: Duration = Duration::hours(1);
-
 /// A certificate as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRecord {
@@ -96,12 +90,15 @@ pub struct Issuance<'a> {
 /// The ledger of certificates, and the numbers of CRLs.
 pub trait CertificateStore {
     /// Records a certificate that is about to be signed, if its holder is active and has the role
-    /// that it states, and if its key is nobody else's.
+    /// that it states, and if its key is nobody else's. A member has no more than
+    /// [`MAX_ISSUED`](super::MAX_ISSUED) of them within [`WINDOW`](super::WINDOW) and
+    /// [`MAX_CURRENT`](super::MAX_CURRENT) that are good, and all members together
+    /// [`MAX_LISTABLE`](super::MAX_LISTABLE).
     ///
     /// A renewal needs more: a key that was never certified, a holder for whom no one-time password
     /// waits, a certificate to renew that may be, and a device that did not renew
-    /// [`MAX_RENEWALS`] times within [`RENEWAL_WINDOW`]. A device is the line of certificates that
-    /// took each other's place.
+    /// [`MAX_RENEWALS`](super::MAX_RENEWALS) times within [`WINDOW`](super::WINDOW). A device is the
+    /// line of certificates that took each other's place.
     fn about_to_sign<'a>(
         &'a self,
         entry: &'a LedgerEntry,
@@ -130,7 +127,11 @@ pub trait CertificateStore {
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
 
-    /// The revoked certificates that ended after `since`.
+    /// Members' certificates that ended at `since` or later: what would be listed if everybody were
+    /// revoked.
+    fn listable(&self, since: OffsetDateTime) -> Answer<'_, u64>;
+
+    /// The revoked certificates that ended at `since` or later.
     fn revoked(&self, since: OffsetDateTime) -> Answer<'_, Vec<RevokedCertificate>>;
 
     /// A number that rises with every revocation.

@@ -5,8 +5,10 @@
 //! Methods are named by what they do, and each is one transaction: after an error nothing of it
 //! happened, after success all of it is on disk, with its entry in the audit log.
 
+mod allowances;
 mod attempts;
 mod audit_log;
+mod bounds;
 mod certificates;
 pub mod sqlite;
 mod upkeep;
@@ -19,11 +21,13 @@ use std::time::Duration;
 use common::identity::Alias;
 use root_ca::Serial;
 
+pub use allowances::{Allowance, AllowanceStore};
 pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
 pub use audit_log::AuditStore;
+pub use bounds::{LISTED_AT_LEAST, MAX_CURRENT, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS, WINDOW};
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
-    MAX_RENEWALS, RENEWAL_WINDOW, StoreLedger,
+    StoreLedger,
 };
 pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
 pub use upkeep::{Census, UpkeepStore};
@@ -70,6 +74,21 @@ pub enum StoreError {
         /// How long it must wait.
         wait: Duration,
     },
+    /// A person gets more certificates than any honest one.
+    #[error("too many certificates were issued to the person")]
+    TooManyCertificates {
+        /// How long the person must wait.
+        wait: Duration,
+    },
+    /// One more certificate, and the list of revoked ones could become too long.
+    #[error("{MAX_LISTABLE} certificates have not ended: there is no room for another one")]
+    LedgerFull,
+    /// An allowance is used up.
+    #[error("too often within a period")]
+    TooOften {
+        /// When the next period begins.
+        wait: Duration,
+    },
     /// The password that was checked is not the person's any more.
     #[error("the password was changed meanwhile")]
     PasswordReplaced,
@@ -98,7 +117,14 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 
 /// The store.
 pub trait Store:
-    UserStore + CertificateStore + AttemptStore + AuditStore + UpkeepStore + Send + Sync
+    UserStore
+    + CertificateStore
+    + AttemptStore
+    + AllowanceStore
+    + AuditStore
+    + UpkeepStore
+    + Send
+    + Sync
 {
     /// Lets go of the files, so that a plain copy of them is a whole backup. Nothing is lost
     /// without it.

@@ -2,7 +2,7 @@ use common::identity::{Alias, Role};
 use root_ca::RevocationReason;
 use time::OffsetDateTime;
 
-use super::{Answer, SuccessfulLogin};
+use super::{Allowance, Answer, SuccessfulLogin};
 use crate::audit::Actor;
 
 /// Whether a person may log in.
@@ -178,11 +178,13 @@ pub trait UserStore {
         new: &'a PasswordHash,
     ) -> Answer<'a, ()>;
 
-    /// Replaces what a person tells of himself.
+    /// Replaces what a person tells of himself, and uses up the allowance for it; nothing happens
+    /// when it is what the person tells already.
     fn set_details<'a>(
         &'a self,
         alias: &'a Alias,
         details: &'a Details,
+        allowance: &'a Allowance,
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;

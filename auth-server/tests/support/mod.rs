@@ -25,7 +25,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version
 use tempfile::TempDir;
 
 #[allow(unused_imports, reason = "each test file uses its own part")]
-pub(crate) use members::{Member, Recorded};
+pub(crate) use members::{Member, Recorded, wait};
 
 pub(crate) const PASSPHRASE: &str = "the tide turns twice daily";
 pub(crate) const PASSWORD: &str = "seven blue harbour cranes";

@@ -2,6 +2,7 @@ use common::identity::Alias;
 use sqlx::sqlite::SqliteRow;
 use time::OffsetDateTime;
 
+use super::allowances::spend;
 use super::audit_log::append;
 use super::{SqliteStore, Write, count, read_time};
 use crate::audit::{Action, Actor, Event, OK};
@@ -14,12 +15,14 @@ fn read_attempts(row: &SqliteRow) -> Result<Attempts, StoreError> {
     })
 }
 
-/// What a right password changes: failures are forgotten, and who it was is remembered.
+/// What a right password changes, if it may as often: failures are forgotten, and who it was is
+/// remembered.
 pub(super) async fn remember_success(
     tx: &mut Write,
     login: &SuccessfulLogin<'_>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
+    spend(tx, &login.uses, now).await?;
     // Before they are forgotten.
     sqlx::query(
         "UPDATE attempts SET failures = max(0, failures - coalesce(

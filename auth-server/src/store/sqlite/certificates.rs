@@ -241,6 +241,10 @@ impl CertificateStore for SqliteStore {
         })
     }
 
+    fn listable(&self, since: OffsetDateTime) -> Answer<'_, u64> {
+        Box::pin(async move { ledger::listable(&mut *self.pool.acquire().await?, since).await })
+    }
+
     fn revoked(&self, since: OffsetDateTime) -> Answer<'_, Vec<RevokedCertificate>> {
         Box::pin(async move {
             let rows = sqlx::query(

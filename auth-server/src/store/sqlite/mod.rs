@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, in write-ahead mode, flushed at every commit, so that the
 //! command line may work on it while the server runs.
 
+mod allowances;
 mod attempts;
 mod audit_log;
 mod certificates;

@@ -4,13 +4,14 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use time::OffsetDateTime;
 
+use super::allowances::spend;
 use super::attempts::remember_success;
 use super::audit_log::append;
 use super::certificates::revoke_all;
 use super::{SqliteStore, Write, count, damaged, read_time, seconds};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
-    Answer, DISABLED, Details, NewUser, Password, PasswordChange, PasswordHash, REMOVED,
+    Allowance, Answer, DISABLED, Details, NewUser, Password, PasswordChange, PasswordHash, REMOVED,
     ROLE_CHANGED, StoreError, SuccessfulLogin, User, UserState, UserStore,
 };
 
@@ -110,38 +111,43 @@ impl SqliteStore {
     /// Makes the change with everything that follows from it: how many certificates it revoked.
     async fn change(&self, change: Change<'_>) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
-        if change.update(&mut tx).await? == 0 {
-            return Err(StoreError::NoSuchUser {
-                alias: change.alias.clone(),
-            });
-        }
-        let revoked = match change.revoke {
-            Some(reason) => {
-                let role_changed = matches!(change.set, Set::Role(_));
-                revoke_all(&mut tx, change.alias, reason, role_changed, change.now).await?
-            }
-            None => 0,
-        };
-        if matches!(change.set, Set::NoFailures) {
-            // An alias holds no wildcard of LIKE.
-            sqlx::query(
-                "DELETE FROM attempts
-                 WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
-            )
-            .bind(change.alias.as_str())
-            .execute(&mut *tx)
-            .await?;
-        }
-        let event = Event {
-            by: change.by,
-            action: change.action,
-            object: format!("{}{}", change.alias, change.remark),
-            outcome: OK,
-        };
-        append(&mut tx, &event, change.now).await?;
+        let revoked = make(&mut tx, &change).await?;
         tx.commit().await?;
         Ok(revoked)
     }
+}
+
+async fn make(tx: &mut Write, change: &Change<'_>) -> Result<u64, StoreError> {
+    if change.update(tx).await? == 0 {
+        return Err(StoreError::NoSuchUser {
+            alias: change.alias.clone(),
+        });
+    }
+    let revoked = match change.revoke {
+        Some(reason) => {
+            let role_changed = matches!(change.set, Set::Role(_));
+            revoke_all(tx, change.alias, reason, role_changed, change.now).await?
+        }
+        None => 0,
+    };
+    if matches!(change.set, Set::NoFailures) {
+        // An alias holds no wildcard of LIKE.
+        sqlx::query(
+            "DELETE FROM attempts
+             WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
+        )
+        .bind(change.alias.as_str())
+        .execute(&mut **tx)
+        .await?;
+    }
+    let event = Event {
+        by: change.by,
+        action: change.action,
+        object: format!("{}{}", change.alias, change.remark),
+        outcome: OK,
+    };
+    append(tx, &event, change.now).await?;
+    Ok(revoked)
 }
 
 async fn demand_free(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
@@ -316,6 +322,7 @@ impl UserStore for SqliteStore {
         &'a self,
         alias: &'a Alias,
         details: &'a Details,
+        allowance: &'a Allowance,
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
@@ -328,7 +335,19 @@ impl UserStore for SqliteStore {
             by,
             now,
         };
-        Box::pin(async move { self.change(change).await.map(drop) })
+        Box::pin(async move {
+            let present = self.user(alias).await?;
+            // A removed person's are empty, and not to be changed.
+            if present
+                .is_some_and(|user| user.state != UserState::Removed && user.details == *details)
+            {
+                return Ok(());
+            }
+            let mut tx = self.write().await?;
+            spend(&mut tx, allowance, now).await?;
+            make(&mut tx, &change).await?;
+            Ok(tx.commit().await?)
+        })
     }
 
     fn set_role<'a>(

@@ -1,0 +1,251 @@
+//! Slowing down guessers: a delay that doubles with every failure of an alias from one source, and
+//! of a source as a whole; and after 100 failures at one alias, no more strangers. And a bound on what
+//! members may cause to be written.
+//!
+//! Both delays hold for everybody, whatever alias is tried, but for a device that shows a certificate
+//! of the alias: so they tell nothing about the alias. Nobody is locked out where he is at home,
+//! which is a source from which he logged in within 30 days, or such a device: there alone an alias of
+//! 100 failures is still taken, with the right password. Its password is checked everywhere, and
+//! everything else gets one answer, so that neither answer nor time tells where anybody is at home.
+//! An alias that nobody has is counted like any other.
+
+mod allowance;
+mod rule;
+mod source;
+
+use std::time::Duration;
+
+use common::identity::Alias;
+use time::OffsetDateTime;
+
+pub use allowance::of_details;
+use allowance::{MEMBER_PERIOD, of_password};
+use rule::{PAIR, Rule, SOURCE, STRANGERS};
+pub use source::Source;
+
+use crate::audit::{Action, Actor, Event};
+use crate::store::{Counted, FailedLogin, PasswordChange, Store, StoreError, SuccessfulLogin};
+
+/// How long a source is an alias's home after a login from there.
+const KNOWN_FOR: time::Duration = time::Duration::days(30);
+
+/// One login attempt, as far as throttling goes.
+#[derive(Debug)]
+pub struct Attempt {
+    source: Source,
+    /// The alias that is tried, if it can be anybody's.
+    alias: Option<Alias>,
+    /// Whether a device of that alias asks.
+    by_device: bool,
+}
+
+/// An alias that takes no more strangers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// What everybody is told to wait who does not get in.
+    pub wait: Duration,
+    /// Whether the attempt comes from a home of the alias. Nobody hears of it who does not know the
+    /// password.
+    pub at_home: bool,
+}
+
+impl Attempt {
+    /// An attempt of `alias`, if it can be anybody's, from `source`.
+    pub fn new(alias: Option<&Alias>, source: Source) -> Self {
+        Self {
+            source,
+            alias: alias.cloned(),
+            by_device: false,
+        }
+    }
+
+    /// The same, by a device that showed a certificate of `member`: it helps at that alias alone.
+    #[must_use]
+    pub fn by_device_of(self, member: &Alias) -> Self {
+        Self {
+            by_device: self.alias.as_ref() == Some(member),
+            ..self
+        }
+    }
+
+    /// Who it turned out to be, for the audit log.
+    fn member(&self, alias: &Alias) -> Actor {
+        Actor::member(alias, self.source)
+    }
+
+    /// How long this attempt must still wait, if at all, whoever it turns out to be.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn must_wait(
+        &self,
+        store: &dyn Store,
+        now: OffsetDateTime,
+    ) -> Result<Option<Duration>, StoreError> {
+        let (subjects, rules): (Vec<String>, Vec<&Rule>) = self.delays().into_iter().unzip();
+        let found = store.attempts(&subjects).await?;
+        let waits = found
+            .iter()
+            .zip(rules)
+            .filter_map(|(attempts, rule)| attempts.and_then(|attempts| rule.wait(attempts, now)));
+        Ok(waits.max())
+    }
+
+    /// Whether strangers may not try the alias any more. To be looked up before the password is
+    /// checked, and to be used only after: the same work for everybody.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn bar(
+        &self,
+        store: &dyn Store,
+        now: OffsetDateTime,
+    ) -> Result<Option<Bar>, StoreError> {
+        let Some(alias) = self.alias.as_ref().filter(|_| !self.by_device) else {
+            return Ok(None);
+        };
+        let found = store.attempts(&[strangers(alias)]).await?;
+        let last = store.last_success(&self.place(alias)).await?;
+        let wait = found
+            .into_iter()
+            .flatten()
+            .find_map(|attempts| STRANGERS.wait(attempts, now));
+        Ok(wait.map(|wait| Bar {
+            wait,
+            at_home: last.is_some_and(|last| now - last <= KNOWN_FOR),
+        }))
+    }
+
+    /// Counts a failure; `outcome` is what the logs say of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn failed(
+        &self,
+        store: &dyn Store,
+        outcome: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let mut counts = self.delays();
+        if let Some(alias) = self.alias.as_ref().filter(|_| !self.by_device) {
+            counts.push((strangers(alias), &STRANGERS));
+        }
+        let counts_for = counts.into_iter().map(|(subject, rule)| Counted {
+            subject,
+            forget_before: now - rule.forget_after,
+        });
+        let failed = FailedLogin {
+            alias: self.alias.as_ref(),
+            counts_for: &counts_for.collect::<Vec<_>>(),
+            outcome,
+        };
+        let by = Actor::stranger(self.source);
+        store.record_failure(&failed, &by, now).await
+    }
+
+    /// A success clears the failures of its alias from this source, and nobody else's: who has a
+    /// password of his own must not guess the better for it, and what strangers did elsewhere stays.
+    ///
+    /// # Errors
+    /// When the store fails, or the member does this too often.
+    pub async fn succeeded(
+        &self,
+        store: &dyn Store,
+        alias: &Alias,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let success = self.success(alias);
+        store
+            .record_success(&success, &self.member(alias), now)
+            .await
+    }
+
+    /// Replaces the password that was right, which is a success too.
+    ///
+    /// # Errors
+    /// When the store fails, or the member does this too often.
+    pub async fn changed_password(
+        &self,
+        store: &dyn Store,
+        change: &PasswordChange<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let success = self.success(change.alias);
+        let by = self.member(change.alias);
+        store.change_password(change, &success, &by, now).await
+    }
+
+    /// Tells the audit log that a right password led to nothing, and why.
+    ///
+    /// # Errors
+    /// When the store fails, or the member does this too often.
+    pub async fn led_to_nothing(
+        &self,
+        store: &dyn Store,
+        alias: &Alias,
+        (action, outcome): (Action, &str),
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let event = Event {
+            by: &self.member(alias),
+            action,
+            object: alias.to_string(),
+            outcome,
+        };
+        store.append_within(&event, &of_password(alias), now).await
+    }
+
+    fn success<'a>(&self, alias: &'a Alias) -> SuccessfulLogin<'a> {
+        SuccessfulLogin {
+            alias,
+            uses: of_password(alias),
+            clears: self.subject(alias),
+            takes_from: (!self.by_device).then(|| strangers(alias)),
+            remembers: self.place(alias),
+        }
+    }
+
+    /// What delays this attempt: the failures of its alias here, and those of its source.
+    fn delays(&self) -> Vec<(String, &'static Rule)> {
+        let mut delays = Vec::new();
+        if !self.by_device {
+            delays.push((format!("source {}", self.source), &SOURCE));
+        }
+        let pair = self.alias.as_ref().map(|alias| self.subject(alias));
+        delays.extend(pair.map(|pair| (pair, &PAIR)));
+        delays
+    }
+
+    /// What failures of an alias count for here; those of its devices count together.
+    fn subject(&self, alias: &Alias) -> String {
+        if self.by_device {
+            format!("alias {alias} device")
+        } else {
+            self.place(alias)
+        }
+    }
+
+    fn place(&self, alias: &Alias) -> String {
+        format!("alias {alias} source {}", self.source)
+    }
+}
+
+fn strangers(alias: &Alias) -> String {
+    format!("strangers {alias}")
+}
+
+/// Forgets what is too old to count.
+///
+/// # Errors
+/// When the store fails.
+pub async fn prune(store: &dyn Store, now: OffsetDateTime) -> Result<(), StoreError> {
+    for (kind, rule) in [
+        ("alias", &PAIR),
+        ("source", &SOURCE),
+        ("strangers", &STRANGERS),
+    ] {
+        store.prune_attempts(kind, now - rule.forget_after).await?;
+    }
+    store.prune_allowances(now - MEMBER_PERIOD).await?;
+    store.prune_successes(now - KNOWN_FOR).await
+}

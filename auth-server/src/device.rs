@@ -14,7 +14,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::denials::Telling;
 use crate::problem::Problem;
 use crate::router::{MAX_LOGGED_METHOD, MAX_LOGGED_PATH, cut};
-use crate::state::{App, Remote, Shared};
+use crate::state::{App, BY_MEMBER, Remote, Shared};
 use crate::store::{StoreError, UserState};
 
 /// The role whose members administer.
@@ -225,6 +225,9 @@ async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem>
                 key_sha256: known.key_sha256,
                 not_after: known.not_after,
             };
+            if !standing.revoked {
+                let _ = BY_MEMBER.try_with(|by_member| by_member.set(true));
+            }
             Ok((device, standing))
         }
         _ => Err(Problem::CertificateRefused),

@@ -1,40 +1,65 @@
 //! Log lines on their way to standard error. Who logs never waits: lines queue up for a thread of
-//! their own, and when nobody reads standard error the newest lines are lost, and counted.
+//! their own. Requests may cause so many lines and no more; and when nobody reads standard error,
+//! the newest lines about requests and about the server are lost. Both are counted and told.
+//!
+//! Entries of the audit log are in the store until they are written here: who tells them asks
+//! [`written`], and is alone in waiting.
+
+mod allowance;
+mod queue;
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-/// Lines that wait at most. No line is longer than a few kilobytes.
-const MAX_LINES: usize = 2048;
+use tokio::sync::oneshot;
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::state::BY_MEMBER;
+use crate::ui::AUDIT;
+use queue::{Kind, Mark, Missing, Next, Queue};
+
 /// How long the end of the program waits for the last lines.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
-/// Pause between two looks for room in the queue.
-const FLUSH_PAUSE: Duration = Duration::from_millis(5);
 
-static QUEUE: OnceLock<SyncSender<Entry>> = OnceLock::new();
-/// Lines lost since the last time this was said.
-static LOST: AtomicU64 = AtomicU64::new(0);
+static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 
-enum Entry {
-    Line(Vec<u8>),
-    /// Answered when everything before it is written.
-    Flush(SyncSender<()>),
-}
-
-/// Where log lines are written to.
+/// Makes the writers of log lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lines;
 
-impl Write for Lines {
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(Kind::Server)
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line {
+        Line(kind(event))
+    }
+}
+
+/// What fails here is the server's affair, whoever asked for it.
+fn kind(event: &Metadata<'_>) -> Kind {
+    let by_member = BY_MEMBER.try_with(|by_member| by_member.get());
+    match by_member {
+        _ if event.target() == AUDIT => Kind::Audit,
+        Ok(by_member) if *event.level() != Level::ERROR => Kind::Request { by_member },
+        _ => Kind::Server,
+    }
+}
+
+/// Where one line is written to.
+#[derive(Debug)]
+pub(crate) struct Line(Kind);
+
+impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let queued = QUEUE
-            .get()
-            .is_some_and(|queue| queue.try_send(Entry::Line(line.to_vec())).is_ok());
-        if !queued {
-            LOST.fetch_add(1, Ordering::Relaxed);
+        if let Some(queue) = QUEUE.get() {
+            queue.push(self.0, line);
         }
         Ok(line.len())
     }
@@ -46,11 +71,11 @@ impl Write for Lines {
 
 /// Starts the thread that writes; once is enough.
 pub(crate) fn start() -> io::Result<()> {
-    let (queue, entries) = sync_channel(MAX_LINES);
-    if QUEUE.set(queue).is_ok() {
+    let queue = Arc::new(Queue::default());
+    if QUEUE.set(queue.clone()).is_ok() {
         std::thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_all(&entries))?;
+            .spawn(move || write_all(&queue))?;
     }
     Ok(())
 }
@@ -65,43 +90,44 @@ pub fn flush() {
     let Some(queue) = QUEUE.get() else {
         return;
     };
-    let end = Instant::now() + FLUSH_LIMIT;
-    say_what_was_lost();
+    tell(queue.take_missing());
     let (written, done) = sync_channel(1);
-    while queue.try_send(Entry::Flush(written.clone())).is_err() {
-        if Instant::now() >= end {
-            return;
-        }
-        std::thread::sleep(FLUSH_PAUSE);
-    }
-    let _ = done.recv_timeout(end.saturating_duration_since(Instant::now()));
+    queue.mark(Box::new(move || {
+        let _ = written.try_send(());
+    }));
+    let _ = done.recv_timeout(FLUSH_LIMIT);
 }
 
-fn write_all(entries: &Receiver<Entry>) {
+/// Answers when the lines so far are written; at once if there is no log.
+pub(crate) fn written() -> oneshot::Receiver<()> {
+    let (written, done) = oneshot::channel();
+    let mark: Mark = Box::new(move || drop(written.send(())));
+    match QUEUE.get() {
+        Some(queue) => queue.mark(mark),
+        None => mark(),
+    }
+    done
+}
+
+fn write_all(queue: &Queue) -> ! {
     loop {
-        let entry = match entries.try_recv() {
-            Err(TryRecvError::Empty) => {
-                // It flows again: there is room for this line.
-                say_what_was_lost();
-                entries.recv().ok()
-            }
-            entry => entry.ok(),
-        };
-        match entry {
-            Some(Entry::Line(line)) => {
+        match queue.next() {
+            Next::Line(line) => {
                 let _ = io::stderr().write_all(&line);
             }
-            Some(Entry::Flush(written)) => {
-                let _ = written.try_send(());
-            }
-            None => return,
+            Next::Mark(mark) => mark(),
+            Next::Missing(missing) => tell(missing),
         }
     }
 }
 
-fn say_what_was_lost() {
-    let lines = LOST.swap(0, Ordering::Relaxed);
-    if lines > 0 {
+fn tell(missing: Missing) {
+    if missing.left_out > 0 {
+        let lines = missing.left_out;
+        tracing::warn!(lines, "log lines were left out: too many requests");
+    }
+    if missing.lost > 0 {
+        let lines = missing.lost;
         tracing::warn!(lines, "log lines were lost: nobody read them");
     }
 }

@@ -47,6 +47,9 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Connections dropped because there was no place for them.
     pub connections_refused: IntCounter,
+    /// Connections that only waited and were ended for others.
+    pub connections_replaced: IntCounter,
+    log_lines_missing: IntCounterVec,
     password_wait: Histogram,
     password_waiting: IntGauge,
     password_working: IntGauge,
@@ -146,6 +149,15 @@ impl Metrics {
                 "orgshare_connections_refused_total",
                 "Connections dropped because all places were taken.",
             ))?,
+            connections_replaced: make.put(IntCounter::new(
+                "orgshare_connections_replaced_total",
+                "Connections without a request that were ended to make room for others.",
+            ))?,
+            log_lines_missing: make.counters(
+                "orgshare_log_lines_missing_total",
+                "Lines that are not in the log, because requests caused too many or nobody read it.",
+                &["reason"],
+            )?,
             password_wait: make.put(Histogram::with_opts(wait.buckets(SECONDS.to_vec())))?,
             password_waiting: make.put(IntGauge::new(
                 "orgshare_password_waiting",
@@ -202,6 +214,13 @@ impl Metrics {
         }
     }
 
+    /// How many such entries were counted.
+    #[cfg(test)]
+    pub(crate) fn counted(&self, action: Action, outcome: &str) -> u64 {
+        let labels = [action.as_str(), outcome];
+        self.changes.with_label_values(&labels).get()
+    }
+
     /// A request was answered: its route's template, if it has one.
     pub fn request(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
         let method = METHODS.iter().find(|known| **known == method);
@@ -219,6 +238,11 @@ impl Metrics {
         self.refused
             .with_label_values(&[route.unwrap_or("other"), reason])
             .inc();
+    }
+
+    /// A line is not written to the log.
+    pub fn log_line_missing(&self, reason: &str) {
+        self.log_lines_missing.with_label_values(&[reason]).inc();
     }
 
     /// A login got its place after that time.

@@ -1,5 +1,6 @@
 //! The whole HTTP API on one screen.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::problem::{Problem, Reason};
 use crate::routes::{
     admin, healthz, me, metrics, openapi, password, renew, root_crl, root_crt, verify,
 };
-use crate::state::{REQUEST, Remote, RequestId, Shared};
+use crate::state::{BY_MEMBER, REQUEST, Remote, RequestId, Shared};
 use crate::ui::ACCESS;
 
 /// From the end of a request's header to the answer: the longest queue for passwords, and a body
@@ -120,14 +121,19 @@ async fn access_log(mut request: Request, next: Next) -> Response<axum::body::Bo
     let route = request.extensions().get::<MatchedPath>().cloned();
     let entry = AccessEntry::of(&request);
     request.extensions_mut().insert(id.clone());
-    let mut response = REQUEST.scope(id.clone(), next.run(request)).await;
+    let answered = async {
+        let response = next.run(request).await;
+        entry.write(response.status(), began.elapsed());
+        response
+    };
+    let answered = BY_MEMBER.scope(Cell::new(false), answered);
+    let mut response = REQUEST.scope(id.clone(), answered).await;
     let route = route.as_ref().map(MatchedPath::as_str);
-    let took = began.elapsed();
-    metrics().request(route, &entry.method, response.status().as_u16(), took);
+    let status = response.status().as_u16();
+    metrics().request(route, &entry.method, status, began.elapsed());
     if let Some(Reason(reason)) = response.extensions_mut().remove() {
         metrics().refused(route, reason);
     }
-    entry.write(response.status(), &id, took);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -156,7 +162,8 @@ impl AccessEntry {
         }
     }
 
-    fn write(&self, status: StatusCode, id: &RequestId, took: Duration) {
+    /// As a line of the request at hand.
+    fn write(&self, status: StatusCode, took: Duration) {
         tracing::info!(
             target: ACCESS,
             remote = %self.remote,
@@ -164,7 +171,6 @@ impl AccessEntry {
             path = %self.path,
             version = ?self.version,
             status = status.as_u16(),
-            request_id = %id.0,
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         );
     }

@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,4 +70,6 @@ pub struct RequestId(pub String);
 tokio::task_local! {
     /// The request that the current task works on; each log line of it has the name.
     pub static REQUEST: RequestId;
+    /// Whether that request is known to be a member's.
+    pub static BY_MEMBER: Cell<bool>;
 }

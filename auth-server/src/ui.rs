@@ -170,7 +170,7 @@ pub fn start_log(format: LogFormat, brief: bool) {
         return;
     }
     let builder = tracing_subscriber::fmt()
-        .with_writer(|| log::Lines)
+        .with_writer(log::Lines)
         .with_max_level(Level::INFO);
     let outcome = match format {
         LogFormat::Json => builder.event_format(JsonLog).try_init(),

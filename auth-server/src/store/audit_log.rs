@@ -19,4 +19,10 @@ pub trait AuditStore {
 
     /// The last checkpoint.
     fn last_checkpoint(&self) -> Answer<'_, Option<Checkpoint>>;
+
+    /// The number of the last entry that was told to the server's log.
+    fn audit_told(&self) -> Answer<'_, u64>;
+
+    /// Records that number.
+    fn set_audit_told(&self, seq: u64) -> Answer<'_, ()>;
 }

@@ -4,7 +4,6 @@ use time::OffsetDateTime;
 
 use super::{SqliteStore, Write, damaged, number, read_time};
 use crate::audit::{AuditPage, Checkpoint, Event, Hash, Record, Start};
-use crate::metrics::metrics;
 use crate::store::{Answer, AuditStore, StoreError};
 
 /// Appends an entry within the transaction of what it tells of. Its number follows the last one
@@ -36,7 +35,7 @@ pub(super) async fn append(
     .bind(record.hash.0.as_slice())
     .execute(&mut **tx)
     .await?;
-    metrics().count(event.action, event.outcome);
+    tx.entries.push((event.action, event.outcome.to_owned()));
     Ok(())
 }
 
@@ -155,6 +154,26 @@ impl AuditStore for SqliteStore {
                 .fetch_optional(&self.pool)
                 .await?;
             row.as_ref().map(read_checkpoint).transpose()
+        })
+    }
+
+    fn audit_told(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let told: i64 =
+                sqlx::query_scalar("SELECT value FROM counters WHERE name = 'audit_told'")
+                    .fetch_one(&self.pool)
+                    .await?;
+            number(told)
+        })
+    }
+
+    fn set_audit_told(&self, seq: u64) -> Answer<'_, ()> {
+        Box::pin(async move {
+            sqlx::query("UPDATE counters SET value = ? WHERE name = 'audit_told'")
+                .bind(signed(seq)?)
+                .execute(&self.pool)
+                .await?;
+            Ok(())
         })
     }
 }

@@ -9,6 +9,7 @@ mod ledger;
 mod upkeep;
 mod users;
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,10 +19,11 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use time::OffsetDateTime;
 
 use super::{Answer, Store, StoreError};
+use crate::audit::Action;
 use crate::metrics::metrics;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -160,11 +162,14 @@ impl SqliteStore {
     }
 
     /// A transaction that holds the write lock from its first moment: what it reads stays true.
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    async fn write(&self) -> Result<Write, StoreError> {
         let began = Instant::now();
         let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         metrics().store("write_lock", began.elapsed());
-        Ok(transaction)
+        Ok(Write {
+            transaction,
+            entries: Vec::new(),
+        })
     }
 }
 
@@ -177,7 +182,36 @@ impl Store for SqliteStore {
     }
 }
 
-type Write = Transaction<'static, Sqlite>;
+/// A transaction that changes something, and the entries that it adds to the audit log: they are
+/// counted when they are there, not before.
+struct Write {
+    transaction: Transaction<'static, Sqlite>,
+    entries: Vec<(Action, String)>,
+}
+
+impl Write {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await?;
+        for (action, outcome) in &self.entries {
+            metrics().count(*action, outcome);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+}
 
 fn seconds(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, StoreError> {
     row.try_get::<Option<i64>, _>(column)?
@@ -197,4 +231,41 @@ fn number(value: i64) -> Result<u64, StoreError> {
 
 fn count(row: &SqliteRow, column: &str) -> Result<u32, StoreError> {
     u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| damaged("an impossible count"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Actor, Event, OK};
+    use crate::store::AuditStore;
+
+    #[tokio::test]
+    async fn what_is_rolled_back_is_not_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        std::fs::write(&path, b"").unwrap();
+        let store = SqliteStore::create(&path, &Fingerprint::of(&[1].as_slice().into()))
+            .await
+            .unwrap();
+        // No other test of this process appends such an entry.
+        let event = Event {
+            by: &Actor::server(),
+            action: Action::Backup,
+            object: String::new(),
+            outcome: OK,
+        };
+        let now = OffsetDateTime::now_utc();
+        let counted = || metrics().counted(Action::Backup, OK);
+        let before = counted();
+        let mut tx = store.write().await.unwrap();
+        audit_log::append(&mut tx, &event, now).await.unwrap();
+        drop(tx);
+        assert_eq!(counted(), before);
+        let mut tx = store.write().await.unwrap();
+        audit_log::append(&mut tx, &event, now).await.unwrap();
+        assert_eq!(counted(), before);
+        tx.commit().await.unwrap();
+        assert_eq!(counted(), before + 1);
+        assert_eq!(store.audit_end().await.unwrap().after, 1);
+    }
 }

@@ -1,0 +1,256 @@
+//! Lines that wait for the thread that writes them. Each kind has room of its own, so that many of
+//! one kind never push out another; they are written in the order in which they came.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::allowance::Allowance;
+use crate::metrics::metrics;
+
+/// Lines of requests that wait at most. No line is longer than a kilobyte or two.
+const MAX_REQUEST_LINES: usize = 1024;
+/// Lines about the server that wait at most.
+const MAX_SERVER_LINES: usize = 2048;
+/// What is missing is told at most once in this time.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A request, which somebody chose to send.
+    Request {
+        /// Whether that was a member, as far as is known.
+        by_member: bool,
+    },
+    /// An entry of the audit log. Who writes these waits until they are written, before there are
+    /// more: they need no limit.
+    Audit,
+    /// The server.
+    Server,
+}
+
+/// Told when all lines before it are written.
+pub(super) type Mark = Box<dyn FnOnce() + Send>;
+
+/// Lines that the log does not have.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// Since the first of them.
+    since: Option<Instant>,
+    /// Requests caused more than they may.
+    pub(super) left_out: u64,
+    /// There was no room: nobody reads the log.
+    pub(super) lost: u64,
+}
+
+/// What is to be done next.
+pub(super) enum Next {
+    /// Write it.
+    Line(Vec<u8>),
+    /// Call it.
+    Mark(Mark),
+    /// Tell it.
+    Missing(Missing),
+}
+
+enum Entry {
+    Line(Kind, Vec<u8>),
+    Mark(Mark),
+}
+
+#[derive(Default)]
+struct State {
+    entries: VecDeque<Entry>,
+    requests: usize,
+    server: usize,
+    allowance: Allowance,
+    missing: Missing,
+}
+
+impl State {
+    fn push(&mut self, kind: Kind, line: &[u8], now: Instant) {
+        let is_full = match kind {
+            Kind::Request { by_member } => {
+                if !self.allowance.take(by_member, now) {
+                    self.missing.left_out += 1;
+                    return self.miss("too many", now);
+                }
+                self.requests >= MAX_REQUEST_LINES
+            }
+            Kind::Server => self.server >= MAX_SERVER_LINES,
+            Kind::Audit => false,
+        };
+        if is_full {
+            self.missing.lost += 1;
+            return self.miss("nobody reads", now);
+        }
+        self.count(kind, 1);
+        self.entries.push_back(Entry::Line(kind, line.to_vec()));
+    }
+
+    fn miss(&mut self, reason: &str, now: Instant) {
+        metrics().log_line_missing(reason);
+        self.missing.since.get_or_insert(now);
+    }
+
+    fn count(&mut self, kind: Kind, by: isize) {
+        let waiting = match kind {
+            Kind::Request { .. } => &mut self.requests,
+            Kind::Server => &mut self.server,
+            Kind::Audit => return,
+        };
+        *waiting = waiting.saturating_add_signed(by);
+    }
+
+    /// What is missing, when it is time to tell it and there is room for the line that does.
+    fn missing(&mut self, now: Instant) -> Option<Missing> {
+        let since = self.missing.since?;
+        let is_due = now.duration_since(since) >= TELL_EVERY && self.server < MAX_SERVER_LINES;
+        is_due.then(|| std::mem::take(&mut self.missing))
+    }
+
+    fn next(&mut self, now: Instant) -> Option<Next> {
+        if let Some(missing) = self.missing(now) {
+            return Some(Next::Missing(missing));
+        }
+        match self.entries.pop_front()? {
+            Entry::Line(kind, line) => {
+                self.count(kind, -1);
+                Some(Next::Line(line))
+            }
+            Entry::Mark(mark) => Some(Next::Mark(mark)),
+        }
+    }
+}
+
+/// The lines on their way.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more line, if it is allowed and there is room for it; never waits for a reader.
+    pub(super) fn push(&self, kind: Kind, line: &[u8]) {
+        self.state().push(kind, line, Instant::now());
+        self.changed.notify_one();
+    }
+
+    /// Has `mark` called when all lines so far are written.
+    pub(super) fn mark(&self, mark: Mark) {
+        self.state().entries.push_back(Entry::Mark(mark));
+        self.changed.notify_one();
+    }
+
+    /// What is missing by now, to be told before the end.
+    pub(super) fn take_missing(&self) -> Missing {
+        std::mem::take(&mut self.state().missing)
+    }
+
+    /// Waits for the next thing to do.
+    pub(super) fn next(&self) -> Next {
+        let mut state = self.state();
+        loop {
+            if let Some(next) = state.next(Instant::now()) {
+                return next;
+            }
+            state = match state.missing.since {
+                None => self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(_) => {
+                    let waited = self.changed.wait_timeout(state, TELL_EVERY);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRANGER: Kind = Kind::Request { by_member: false };
+    const MEMBER: Kind = Kind::Request { by_member: true };
+
+    /// Everything that is to be written by now.
+    fn lines(state: &mut State, now: Instant) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(next) = state.next(now) {
+            lines.push(match next {
+                Next::Line(line) => String::from_utf8(line).unwrap(),
+                Next::Mark(_) => "mark".to_owned(),
+                Next::Missing(missing) => {
+                    format!("{} left out, {} lost", missing.left_out, missing.lost)
+                }
+            });
+        }
+        lines
+    }
+
+    #[test]
+    fn lines_of_all_kinds_are_written_in_the_order_in_which_they_came() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.push(Kind::Server, b"one", now);
+        state.push(STRANGER, b"two", now);
+        state.push(Kind::Audit, b"three", now);
+        state.entries.push_back(Entry::Mark(Box::new(|| ())));
+        state.push(MEMBER, b"four", now);
+        assert_eq!(
+            lines(&mut state, now),
+            ["one", "two", "three", "mark", "four"]
+        );
+    }
+
+    #[test]
+    fn no_number_of_requests_pushes_out_another_line() {
+        let (mut state, now) = (State::default(), Instant::now());
+        for _ in 0..100_000 {
+            state.push(STRANGER, b"stranger", now);
+            state.push(MEMBER, b"member", now);
+        }
+        for _ in 0..MAX_SERVER_LINES {
+            state.push(Kind::Server, b"server", now);
+        }
+        for _ in 0..5000 {
+            state.push(Kind::Audit, b"audit", now);
+        }
+        let lines = lines(&mut state, now);
+        let count = |text: &str| lines.iter().filter(|line| *line == text).count();
+        assert_eq!(count("stranger") + count("member"), MAX_REQUEST_LINES);
+        assert_eq!(count("server"), MAX_SERVER_LINES);
+        assert_eq!(count("audit"), 5000);
+    }
+
+    #[test]
+    fn what_is_missing_is_counted_and_told_once_a_second() {
+        let (mut state, start) = (State::default(), Instant::now());
+        for _ in 0..700 {
+            state.push(STRANGER, b"", start);
+        }
+        assert_eq!(lines(&mut state, start).len(), 500);
+        let later = start + TELL_EVERY;
+        assert_eq!(lines(&mut state, later), ["200 left out, 0 lost"]);
+        assert!(lines(&mut state, later + TELL_EVERY).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_waits_for_room_to_be_told() {
+        let (mut state, start) = (State::default(), Instant::now());
+        for _ in 0..MAX_SERVER_LINES + 3 {
+            state.push(Kind::Server, b"server", start);
+        }
+        let lines = lines(&mut state, start + TELL_EVERY);
+        assert_eq!(lines[0], "server");
+        assert_eq!(lines[1], "0 left out, 3 lost");
+        assert_eq!(lines.len(), MAX_SERVER_LINES + 1);
+    }
+}

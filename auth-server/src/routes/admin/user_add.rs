@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::desk;
-use crate::administration::Administration;
+use crate::administration::{Administration, GivenRole};
 use crate::administration::wire::{NewUser, Told};
 use crate::body::{By, Json};
 use crate::device::Administrator;
@@ -40,6 +40,10 @@ pub(super) async fn add(
     By(administrator, new): By<Administrator, NewUser>,
 ) -> Result<(StatusCode, Json<Told>), Problem> {
     let desk = desk(&app, &administrator);
-    let one_time_password = desk.add_user(&new.alias, &new.role, new.password).await?;
+    let role = GivenRole {
+        role: new.role,
+        may_be_new: new.new_role,
+    };
+    let one_time_password = desk.add_user(&new.alias, &role, new.password).await?;
     Ok((StatusCode::CREATED, Json(Told { one_time_password })))
 }

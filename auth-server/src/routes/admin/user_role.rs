@@ -5,7 +5,7 @@ use common::identity::Alias;
 
 use super::desk;
 use super::extract::Named;
-use crate::administration::Administration;
+use crate::administration::{Administration, GivenRole};
 use crate::administration::wire::{Revoked, SetRole};
 use crate::body::{By, Json};
 use crate::device::Administrator;
@@ -41,6 +41,10 @@ pub(super) async fn set(
     By(administrator, new): By<Administrator, SetRole>,
 ) -> Result<Json<Revoked>, Problem> {
     let desk = desk(&app, &administrator);
-    let revoked = desk.set_role(&alias, &new.role).await?;
+    let role = GivenRole {
+        role: new.role,
+        may_be_new: new.new_role,
+    };
+    let revoked = desk.set_role(&alias, &role).await?;
     Ok(Json(Revoked { revoked }))
 }

@@ -198,7 +198,9 @@ impl Problem {
             Self::NoSuchUser => "there is no such user",
             Self::NoSuchCertificate => "there is no such certificate",
             Self::WeakPassword(reason) | Self::UnknownRole(reason) => reason,
-            Self::OwnPassword => "one's own password is changed with POST /password and the old one",
+            Self::OwnPassword => {
+                "one's own password is changed with POST /password and the old one"
+            }
             Self::LastAdministrator => "no administrator who can log in would be left",
             Self::NotFound => "there is nothing here",
             Self::MethodNotAllowed => "this resource has no such method",

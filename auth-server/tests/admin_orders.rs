@@ -196,7 +196,8 @@ fn the_last_administrator_stays_until_there_is_another() {
     let (method, path, body) = &ends[0];
     assert_eq!(desk.order(&desk.root, method, path, body), is(200, ""));
     assert_eq!(
-        desk.order(&desk.root, "GET", "/admin/users", &Value::Null).0,
+        desk.order(&desk.root, "GET", "/admin/users", &Value::Null)
+            .0,
         403
     );
     // On the machine itself nobody is kept from anything.
@@ -219,7 +220,10 @@ fn an_administrator_with_a_one_time_password_chooses_another_one_first() {
     }
     desk.told("root | 127.0.0.1 | admin | POST /admin/users | a one-time password waits");
     let change = json!({"alias": "root", "old": once.trim(), "new": NEW});
-    assert_eq!(desk.server.json(None, "POST /password", &change).status, 204);
+    assert_eq!(
+        desk.server.json(None, "POST /password", &change).status,
+        204
+    );
     assert_eq!(
         desk.order(&desk.root, "GET", "/admin/users", &Value::Null),
         is(200, "")
@@ -279,7 +283,10 @@ fn what_is_refused_is_in_the_log_whoever_ordered_it() {
         ("POST", &revoke, json!({"reason": "unspecified"})),
     ] {
         let (status, _) = desk.order(&desk.root, method, path, &body);
-        assert!(matches!(status, 404 | 409 | 422), "{method} {path}: {status}");
+        assert!(
+            matches!(status, 404 | 409 | 422),
+            "{method} {path}: {status}"
+        );
     }
     assert_eq!(refusals(org, since), expected);
     let since = org.audit_told().len();
@@ -300,7 +307,12 @@ fn what_is_refused_is_in_the_log_whoever_ordered_it() {
         (&["cert", "revoke", &nothing], ""),
     ] {
         let refused = org.with_input(args, input);
-        assert_eq!(refused.status.code(), Some(1), "{args:?}: {}", said(&refused));
+        assert_eq!(
+            refused.status.code(),
+            Some(1),
+            "{args:?}: {}",
+            said(&refused)
+        );
     }
     assert_eq!(refusals(org, since), expected);
     let told = org.audit_told().join("\n");

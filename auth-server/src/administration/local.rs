@@ -15,9 +15,7 @@ use crate::audit::{Action, Actor, AuditPage, Event};
 use crate::denials::Denials;
 use crate::details;
 use crate::password::{self, PasswordError, PasswordQueue};
-use crate::store::{
-    CertificateFilter, LastCrl, NewUser, Password, Store, StoreError, UserChange,
-};
+use crate::store::{CertificateFilter, LastCrl, NewUser, Password, Store, StoreError, UserChange};
 
 /// How long a one-time password may wait for its person: a week's absence.
 const ONE_TIME_LIFE: Duration = Duration::days(7);
@@ -54,7 +52,13 @@ impl Local {
     /// For whoever may use the server's folder on its machine.
     pub fn console(store: Arc<dyn Store>, organisation: &str) -> Self {
         let hashing = PasswordQueue::new(1);
-        Self::new(store, organisation, Actor::console(), hashing, Denials::default())
+        Self::new(
+            store,
+            organisation,
+            Actor::console(),
+            hashing,
+            Denials::default(),
+        )
     }
 
     /// Carries an order out. If it is refused, the audit log is told what was to be done to whom,

@@ -83,6 +83,9 @@ mod tests {
     fn a_list_of_many_roles_has_an_end() {
         let in_use: Vec<Role> = (0..100).map(|n| role(&format!("r{n}"))).collect();
         let refused = GivenRole::known(role("x")).check(&in_use).unwrap_err();
-        assert!(refused.to_string().ends_with("r16 and 83 more"), "{refused}");
+        assert!(
+            refused.to_string().ends_with("r16 and 83 more"),
+            "{refused}"
+        );
     }
 }

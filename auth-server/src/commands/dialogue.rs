@@ -79,7 +79,11 @@ pub async fn add_users(store: &Arc<dyn Store>, organisation: &OrgRoot) -> Result
             .parse()
             .map_err(|_| Failure::other("the role of new users is no role"))?;
         administration
-            .add_user(&alias, &GivenRole::known(role), NewPassword::Chosen(password))
+            .add_user(
+                &alias,
+                &GivenRole::known(role),
+                NewPassword::Chosen(password),
+            )
             .await?;
     }
     Ok(())

@@ -29,7 +29,8 @@ pub use certificates::{
 pub use upkeep::{Census, UpkeepStore};
 pub use user_change::UserChange;
 pub use users::{
-    ADMIN_ROLE, Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState, UserStore,
+    ADMIN_ROLE, Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState,
+    UserStore,
 };
 
 /// Why an order is not carried out: who gives it may not, or not any more.

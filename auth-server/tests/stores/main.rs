@@ -5,8 +5,9 @@
 use auth_server::audit::{Actor, Checkpoint, GENESIS, Hash, Record, Start};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
-    CertificateFilter, Counted, Denied, Details, FailedLogin, Issuance, MAX_RENEWALS, NewUser, Password,
-    PasswordChange, PasswordHash, RENEWAL_WINDOW, Store, StoreError, SuccessfulLogin, UserChange, UserState,
+    CertificateFilter, Counted, Denied, Details, FailedLogin, Issuance, MAX_RENEWALS, NewUser,
+    Password, PasswordChange, PasswordHash, RENEWAL_WINDOW, Store, StoreError, SuccessfulLogin,
+    UserChange, UserState,
 };
 use auth_server::throttle::Source;
 use common::identity::{Alias, Fingerprint, Role};
@@ -162,4 +163,3 @@ async fn issue(store: &dyn Store, name: &str) -> LedgerEntry {
     finish(store, &entry.serial).await.unwrap();
     entry
 }
-

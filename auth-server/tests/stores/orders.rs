@@ -122,7 +122,10 @@ async fn an_order_does_not_outlive_the_right_to_it(store: &dyn Store) {
         (&device("good", unsigned.serial), Denied::Certificate),
         (&device("good", victim.serial), Denied::Certificate),
         (&device("victim", good.serial), Denied::Certificate),
-        (&device("good", Serial::random().unwrap()), Denied::Certificate),
+        (
+            &device("good", Serial::random().unwrap()),
+            Denied::Certificate,
+        ),
         (&Actor::member(&alias("good"), source()), Denied::Role),
         (&Actor::stranger(source()), Denied::Role),
         (&Actor::server(), Denied::Role),

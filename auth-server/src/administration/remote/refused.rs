@@ -84,10 +84,10 @@ impl Refused {
                 Failure::refused("the auth server refuses: this is for administrators")
                     .cure("log in as one, or have your role changed with: auth-server user role")
             }
-            kind::PASSWORD_MUST_CHANGE => Failure::refused(
-                "the auth server refuses: your password was given for once",
-            )
-            .cure("choose another one first with: peer passwd"),
+            kind::PASSWORD_MUST_CHANGE => {
+                Failure::refused("the auth server refuses: your password was given for once")
+                    .cure("choose another one first with: peer passwd")
+            }
             _ => self.plain(),
         }
     }

@@ -244,6 +244,9 @@ pub enum UserCommand {
         /// What the user may do: admin, member, reader, or a role of your own
         #[arg(long, default_value = "member", env = "ORGSHARE_AUTH_ROLE")]
         role: Role,
+        /// The role may be one that nobody has yet
+        #[arg(long)]
+        new_role: bool,
         /// The password
         #[command(flatten)]
         password: PasswordArgs,
@@ -259,6 +262,9 @@ pub enum UserCommand {
         /// Check the table and add nobody
         #[arg(long)]
         dry_run: bool,
+        /// Roles may be such that nobody has yet
+        #[arg(long)]
+        new_role: bool,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
@@ -291,6 +297,9 @@ pub enum UserCommand {
         alias: Alias,
         /// admin, member, reader, or a role of your own
         role: Role,
+        /// The role may be one that nobody has yet
+        #[arg(long)]
+        new_role: bool,
     },
     /// Refuse a user's logins and revoke all current certificates
     Disable {

@@ -1,19 +1,17 @@
-//! How often the audit log tells that somebody is no administrator: a member who asks again and
-//! again must not fill it.
+//! How often the audit log tells that somebody was refused what administrators do: who asks again
+//! and again must not fill it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::identity::Alias;
-
-/// Entries that one member can cause in an hour.
+/// Entries that one person can cause in an hour.
 pub const MAX_DENIALS: u32 = 30;
 const WINDOW: Duration = Duration::from_secs(3600);
 
 /// Whether a denial is told in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Telling {
+enum Telling {
     /// It is.
     Told,
     /// It is, and no more for the rest of the hour.
@@ -22,17 +20,25 @@ pub enum Telling {
     Silent,
 }
 
-/// The denials of the last hour; one place for each member who ever was denied.
-#[derive(Debug, Default)]
+/// The denials of the last hour; one place for each member who ever was denied. Clones share them.
+#[derive(Debug, Clone, Default)]
 pub struct Denials {
-    recent: Mutex<HashMap<Alias, (Instant, u32)>>,
+    recent: Arc<Mutex<HashMap<String, (Instant, u32)>>>,
 }
 
 impl Denials {
-    /// Counts one more.
-    pub fn count(&self, alias: &Alias, now: Instant) -> Telling {
+    /// Counts one more, and says what the audit log is told of it, if anything.
+    pub fn outcome(&self, who: &str, why: &str, now: Instant) -> Option<String> {
+        match self.count(who, now) {
+            Telling::Told => Some(why.to_owned()),
+            Telling::Last => Some(format!("{why}; no more is told for an hour")),
+            Telling::Silent => None,
+        }
+    }
+
+    fn count(&self, who: &str, now: Instant) -> Telling {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, denials) = recent.entry(alias.clone()).or_insert((now, 0));
+        let (since, denials) = recent.entry(who.to_owned()).or_insert((now, 0));
         if now.duration_since(*since) >= WINDOW {
             (*since, *denials) = (now, 0);
         }
@@ -52,17 +58,16 @@ mod tests {
     #[test]
     fn a_member_causes_so_many_entries_an_hour_and_no_more() {
         let denials = Denials::default();
-        let alice: Alias = "alice".parse().unwrap();
-        let bob: Alias = "bob".parse().unwrap();
         let start = Instant::now();
-        let told = |alias, after| {
+        let told = |who, after| {
             (0..1000)
-                .filter(|_| denials.count(alias, start + after) != Telling::Silent)
+                .filter_map(|_| denials.outcome(who, "no", start + after))
                 .count()
         };
-        assert_eq!(told(&alice, Duration::ZERO), 30);
-        assert_eq!(told(&alice, WINDOW - Duration::from_secs(1)), 0);
-        assert_eq!(told(&bob, Duration::ZERO), 30);
-        assert_eq!(denials.count(&alice, start + WINDOW), Telling::Told);
+        assert_eq!(told("alice", Duration::ZERO), 30);
+        assert_eq!(told("alice", WINDOW - Duration::from_secs(1)), 0);
+        assert_eq!(told("bob", Duration::ZERO), 30);
+        let next = denials.outcome("alice", "no", start + WINDOW);
+        assert_eq!(next.as_deref(), Some("no"));
     }
 }

@@ -11,14 +11,10 @@ use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::audit::{Action, Actor, Event};
-use crate::denials::Telling;
 use crate::problem::Problem;
 use crate::router::{MAX_LOGGED_METHOD, MAX_LOGGED_PATH, cut};
 use crate::state::{App, BY_MEMBER, Remote, Shared};
-use crate::store::{StoreError, UserState};
-
-/// The role whose members administer.
-pub const ADMIN_ROLE: &str = "admin";
+use crate::store::{ADMIN_ROLE, StoreError, UserState};
 
 /// The certificate of a connection, verified up to its end and beyond it by a grace.
 #[derive(Debug, Clone)]
@@ -137,13 +133,7 @@ impl FromRequestParts<Shared> for ValidDevice {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let (device, standing) = device(parts, app).await?;
-        if standing.revoked {
-            return Err(Problem::CertificateRefused);
-        }
-        if device.ended_before(Duration::ZERO) {
-            return Err(Problem::CertificateExpired);
-        }
+        let (device, _) = valid(parts, app).await?;
         Ok(Self(device))
     }
 }
@@ -152,21 +142,24 @@ impl FromRequestParts<Shared> for Administrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let ValidDevice(device) = ValidDevice::from_request_parts(parts, app).await?;
-        if device.role.as_str() == ADMIN_ROLE {
-            return Ok(Self(device));
+        let (device, standing) = valid(parts, app).await?;
+        if device.role.as_str() != ADMIN_ROLE {
+            deny(&device, parts, app, "not an administrator").await?;
+            return Err(Problem::NotAllowed);
         }
-        deny(&device, parts, app).await?;
-        Err(Problem::NotAllowed)
+        // Somebody else knows it, and may have asked for it because a device is lost.
+        if standing.password_pending {
+            deny(&device, parts, app, "a one-time password waits").await?;
+            return Err(Problem::PasswordMustChange);
+        }
+        Ok(Self(device))
     }
 }
 
-/// Tells the audit log that a member asked for what is for administrators.
-async fn deny(device: &Device, parts: &Parts, app: &App) -> Result<(), Problem> {
-    let outcome = match app.denials.count(&device.alias, Instant::now()) {
-        Telling::Told => "not an administrator",
-        Telling::Last => "not an administrator; no more is told for an hour",
-        Telling::Silent => return Ok(()),
+/// Tells the audit log that a member asked for what is for administrators, and may not have it.
+async fn deny(device: &Device, parts: &Parts, app: &App, why: &str) -> Result<(), Problem> {
+    let Some(outcome) = app.denials.outcome(device.by.name(), why, Instant::now()) else {
+        return Ok(());
     };
     let event = Event {
         by: &device.by,
@@ -176,12 +169,23 @@ async fn deny(device: &Device, parts: &Parts, app: &App) -> Result<(), Problem> 
             cut(parts.method.as_str(), MAX_LOGGED_METHOD),
             cut(parts.uri.path(), MAX_LOGGED_PATH)
         ),
-        outcome,
+        outcome: &outcome,
     };
     app.store
         .append(&event, OffsetDateTime::now_utc())
         .await
         .map_err(|error| unavailable(&error))
+}
+
+async fn valid(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem> {
+    let (device, standing) = device(parts, app).await?;
+    if standing.revoked {
+        return Err(Problem::CertificateRefused);
+    }
+    if device.ended_before(Duration::ZERO) {
+        return Err(Problem::CertificateExpired);
+    }
+    Ok((device, standing))
 }
 
 async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem> {
@@ -218,7 +222,7 @@ async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem>
                 password_pending: user.password.one_time_until.is_some(),
             };
             let device = Device {
-                by: Actor::member(&user.alias, remote.source()),
+                by: Actor::device(&user.alias, remote.source(), serial),
                 alias: user.alias,
                 role: user.role,
                 serial,

@@ -156,6 +156,13 @@ impl From<StoreError> for Failure {
                     "restore store.sqlite from a backup; it is never replaced by an empty one",
                 );
             }
+            StoreError::Denied(_) => {
+                return Self::refused(error.to_string()).cure("have another administrator do it");
+            }
+            StoreError::LastAdministrator => {
+                return Self::refused(error.to_string())
+                    .cure("add another one first, or do it on the server's machine");
+            }
             StoreError::PasswordReplaced => "try again",
             StoreError::IssueBlocked => "enable the user first",
             StoreError::KeyInUse => "make a fresh key",

@@ -9,6 +9,7 @@ use common::identity::{Alias, Role};
 use root_ca::{Host, KeyType, RevocationReason, Serial};
 use time::Duration;
 
+use crate::administration::GivenRole;
 use crate::administration::remote::{DeviceFiles, ServerUrl};
 use crate::cli::{
     AuditCommand, BareInit, BareRun, CertCommand, CertFilterArgs, Cli, Command as CliCommand,
@@ -127,6 +128,8 @@ pub struct Import {
     pub table: PathBuf,
     /// Whether to check alone.
     pub dry_run: bool,
+    /// Whether there may be roles that nobody has yet.
+    pub new_role: bool,
     /// How to print the one-time passwords.
     pub format: Format,
 }
@@ -135,7 +138,7 @@ pub struct Import {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserAction {
     /// Add one.
-    Add(Alias, Role, PasswordChoice),
+    Add(Alias, GivenRole, PasswordChoice),
     /// Add many.
     Import(Import),
     /// List all.
@@ -145,7 +148,7 @@ pub enum UserAction {
     /// Replace a password.
     Passwd(Alias, PasswordChoice),
     /// Change what one may do.
-    Role(Alias, Role),
+    Role(Alias, GivenRole),
     /// Let one log in again.
     Enable(Alias),
     /// Let one not log in.
@@ -467,27 +470,38 @@ fn user(command: UserCommand) -> UserAction {
         UserCommand::Add {
             alias,
             role,
+            new_role,
             password,
-        } => UserAction::Add(alias, role, choice(password)),
+        } => UserAction::Add(alias, given_role(role, new_role), choice(password)),
         UserCommand::Import {
             table,
             dry_run,
+            new_role,
             json,
         } => UserAction::Import(Import {
             table,
             dry_run,
+            new_role,
             format: json.into(),
         }),
         UserCommand::List { json } => UserAction::List(json.into()),
         UserCommand::Show { alias, json } => UserAction::Show(alias, json.into()),
         UserCommand::Passwd { alias, password } => UserAction::Passwd(alias, choice(password)),
-        UserCommand::Role { alias, role } => UserAction::Role(alias, role),
+        UserCommand::Role {
+            alias,
+            role,
+            new_role,
+        } => UserAction::Role(alias, given_role(role, new_role)),
         UserCommand::Enable { alias } => UserAction::Enable(alias),
         UserCommand::Disable { alias } => UserAction::Disable(alias),
         UserCommand::Unlock { alias } => UserAction::Unlock(alias),
         UserCommand::Revoke { alias, reason } => UserAction::Revoke(alias, reason),
         UserCommand::Rm { alias } => UserAction::Remove(alias),
     }
+}
+
+fn given_role(role: Role, may_be_new: bool) -> GivenRole {
+    GivenRole { role, may_be_new }
 }
 
 fn choice(args: PasswordArgs) -> PasswordChoice {

@@ -25,6 +25,12 @@ pub mod kind {
     pub const NO_SUCH_USER: &str = "urn:orgshare:problem:no-such-user";
     /// No certificate has the number.
     pub const NO_SUCH_CERTIFICATE: &str = "urn:orgshare:problem:no-such-certificate";
+    /// Nobody has the role, and it was not said to be new; the detail says which there are.
+    pub const UNKNOWN_ROLE: &str = "urn:orgshare:problem:unknown-role";
+    /// An administrator's own password takes the old one.
+    pub const OWN_PASSWORD: &str = "urn:orgshare:problem:own-password";
+    /// Nobody could administer from afar any more.
+    pub const LAST_ADMINISTRATOR: &str = "urn:orgshare:problem:last-administrator";
     /// The password was given for once, and only serves to choose another one.
     pub const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
     /// Name or e-mail address is not accepted; the detail says why.
@@ -82,6 +88,12 @@ pub enum Problem {
     NoSuchCertificate,
     /// A new password breaks a rule, which is told.
     WeakPassword(String),
+    /// Nobody has the role, and it was not said to be new; those that there are are told.
+    UnknownRole(String),
+    /// An administrator's own password takes the old one.
+    OwnPassword,
+    /// Nobody could administer from afar any more.
+    LastAdministrator,
     /// No such resource.
     NotFound,
     /// The resource has no such method.
@@ -132,11 +144,14 @@ impl Problem {
             Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::CertificateRefused | Self::NotAllowed | Self::PasswordMustChange => {
-                StatusCode::FORBIDDEN
+            Self::CertificateRefused
+            | Self::NotAllowed
+            | Self::PasswordMustChange
+            | Self::OwnPassword => StatusCode::FORBIDDEN,
+            Self::AliasTaken | Self::AliasRetired | Self::LastAdministrator => StatusCode::CONFLICT,
+            Self::WeakPassword(_) | Self::UnknownRole(_) | Self::Details(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::AliasTaken | Self::AliasRetired => StatusCode::CONFLICT,
-            Self::WeakPassword(_) | Self::Details(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound | Self::NoSuchUser | Self::NoSuchCertificate => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -163,6 +178,9 @@ impl Problem {
             Self::NoSuchUser => kind::NO_SUCH_USER,
             Self::NoSuchCertificate => kind::NO_SUCH_CERTIFICATE,
             Self::WeakPassword(_) => kind::WEAK_PASSWORD,
+            Self::UnknownRole(_) => kind::UNKNOWN_ROLE,
+            Self::OwnPassword => kind::OWN_PASSWORD,
+            Self::LastAdministrator => kind::LAST_ADMINISTRATOR,
             Self::Details(_) => kind::DETAILS,
             Self::TooManyCertificates(_) => kind::TOO_MANY_CERTIFICATES,
             Self::TooOften(_) => kind::TOO_OFTEN,
@@ -194,7 +212,11 @@ impl Problem {
             Self::AliasRetired => "the alias was removed, and an alias is never given out twice",
             Self::NoSuchUser => "there is no such user",
             Self::NoSuchCertificate => "there is no such certificate",
-            Self::WeakPassword(reason) => reason,
+            Self::WeakPassword(reason) | Self::UnknownRole(reason) => reason,
+            Self::OwnPassword => {
+                "one's own password is changed with POST /password and the old one"
+            }
+            Self::LastAdministrator => "no administrator who can log in would be left",
             Self::NotFound => "there is nothing here",
             Self::MethodNotAllowed => "this resource has no such method",
             Self::Timeout => "the request took too long",
@@ -215,6 +237,9 @@ impl Problem {
             Self::Unauthorized => "unauthorized",
             Self::PasswordMustChange => "password_must_change",
             Self::WeakPassword(_) => "weak_password",
+            Self::UnknownRole(_) => "unknown_role",
+            Self::OwnPassword => "own_password",
+            Self::LastAdministrator => "last_administrator",
             Self::Details(_) => "details",
             Self::CertificateNeeded => "certificate_needed",
             Self::CertificateExpired => "certificate_expired",

@@ -31,7 +31,7 @@ pub struct App {
     pub crl: CrlPublisher,
     /// The root certificate, PEM.
     pub root_pem: String,
-    /// Who was told lately that he is no administrator.
+    /// Who was lately refused what administrators do.
     pub denials: Denials,
 }
 
@@ -40,7 +40,8 @@ impl App {
     pub fn administration(&self, by: Actor) -> Local {
         let organisation = self.authority.root().display_name();
         let queue = self.passwords.queue().clone();
-        Local::new(self.store.clone(), organisation, by, queue)
+        let denials = self.denials.clone();
+        Local::new(self.store.clone(), organisation, by, queue, denials)
     }
 }
 

@@ -160,20 +160,50 @@ fn without_a_passphrase_file_or_a_terminal_the_server_does_not_start() {
 #[test]
 fn roles_of_ones_own_are_given_and_changed() {
     let org = Org::new();
-    for role in ["admin", "member", "reader", "night-shift"] {
+    let new = &["--new-role"][..];
+    for (role, more) in [
+        ("admin", &[][..]),
+        ("member", &[]),
+        ("reader", &[]),
+        ("night-shift", new),
+    ] {
         let alias = format!("a-{role}");
-        succeeded(&org.command(&["user", "add", &alias, "--one-time", "--role", role]));
+        let add = ["user", "add", &alias, "--one-time", "--role", role];
+        succeeded(&org.command(&[&add[..], more].concat()));
         let shown = org.command(&["user", "show", &alias, "--json"]);
         assert!(said(&shown).contains(&format!(r#""role":"{role}""#)));
     }
-    for role in ["auditor", "reader", "admin"] {
-        let changed = org.command(&["user", "role", "a-member", role]);
-        assert!(said(&changed).contains(&format!("a-member is {role} now")));
+    for (role, more) in [("auditor", new), ("night-shift", &[]), ("admin", &[])] {
+        let change = ["user", "role", "a-member", role];
+        let changed = org.command(&[&change[..], more].concat());
+        let told = said(&changed);
+        assert!(told.contains(&format!("a-member is {role} now")), "{told}");
+        assert!(told.contains("get new ones by themselves"), "{told}");
     }
     for role in ["", "Admin", "night shift", "-x", &"r".repeat(33)] {
         let args = ["user", "role", "a-member", "--", role];
         assert_eq!(org.command(&args).status.code(), Some(2), "{role:?}");
     }
+}
+
+#[test]
+fn a_mistyped_role_is_refused_with_those_that_there_are() {
+    let org = Org::with_user("alice");
+    let auditor = ["user", "add", "bob", "--one-time", "--role", "auditor"];
+    succeeded(&org.command(&[&auditor[..], &["--new-role"]].concat()));
+    for args in [
+        &["user", "add", "zoe", "--one-time", "--role", "amdin"][..],
+        &["user", "role", "alice", "amdin"],
+    ] {
+        failed(
+            &org.command(args),
+            1,
+            "nobody has the role amdin yet; there are admin, member, reader, auditor; look \
+             whether it is written right, or make it with --new-role",
+        );
+    }
+    let list = said(&org.command(&["user", "list"]));
+    assert!(!list.contains("amdin") && !list.contains("zoe"), "{list}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use auth_server::audit::Actor;
 use auth_server::publish::CrlPublisher;
 use auth_server::store::sqlite::SqliteStore;
-use auth_server::store::{CertificateStore, Password, PasswordHash, UserStore};
+use auth_server::store::{CertificateStore, Password, PasswordHash, UserChange, UserStore};
 use root_ca::{Authority, KeyType, SoftwareKey};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -73,7 +73,8 @@ async fn a_list_is_signed_again_every_hour_and_at_once_when_something_was_revoke
                 .add_user(&alice, &role, &password, &by, now)
                 .await
                 .unwrap();
-            store.disable(&alice, &by, now).await.unwrap();
+            let gone = store.change_user(&alice, UserChange::Disable, &by, now);
+            gone.await.unwrap();
         }
         publisher.refresh(&authority, &store, now).await.unwrap();
         let current = publisher.current();

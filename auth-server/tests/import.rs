@@ -25,7 +25,7 @@ fn out(output: &std::process::Output) -> String {
 #[test]
 fn everybody_in_the_table_gets_a_password_that_must_be_changed() {
     let org = Org::new();
-    let printed = out(&import(&org, TABLE, &[]));
+    let printed = out(&import(&org, TABLE, &["--new-role"]));
     let rows: Vec<(&str, &str)> = printed
         .lines()
         .map(|line| line.split_once(',').unwrap())
@@ -54,7 +54,13 @@ fn a_file_is_read_too_and_json_written() {
     let org = Org::new();
     let path = org.home().join("people.csv");
     std::fs::write(&path, TABLE).unwrap();
-    let printed = out(&org.command(&["user", "import", path.to_str().unwrap(), "--json"]));
+    let printed = out(&org.command(&[
+        "user",
+        "import",
+        path.to_str().unwrap(),
+        "--json",
+        "--new-role",
+    ]));
     let aliases = printed.lines().map(|line| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(row["password"].as_str().unwrap().len() >= 15);
@@ -94,7 +100,7 @@ fn one_wrong_line_and_nobody_is_added() {
             "line 5: alias: a name has at most",
         ),
     ] {
-        for more in [&[][..], &["--dry-run"]] {
+        for more in [&["--new-role"][..], &["--dry-run", "--new-role"]] {
             let refused = import(&org, &format!("{TABLE}{line}\n"), more);
             failed(&refused, 1, told);
             let text = said(&refused);
@@ -126,9 +132,24 @@ fn one_wrong_line_and_nobody_is_added() {
 }
 
 #[test]
+fn a_role_that_nobody_has_is_told_with_its_line() {
+    let org = Org::new();
+    let told = "line 3: role: nobody has the role night-shift yet; there are admin, member, reader";
+    for more in [&[][..], &["--dry-run"]] {
+        let refused = import(&org, TABLE, more);
+        failed(&refused, 1, told);
+        failed(&refused, 1, "nobody was added: one line is wrong");
+    }
+    let first = "alias,role,name,email\ndi,night-shift,,\n";
+    succeeded(&import(&org, first, &["--new-role"]));
+    // Now there is one.
+    succeeded(&import(&org, TABLE, &[]));
+}
+
+#[test]
 fn a_dry_run_checks_and_changes_nothing() {
     let org = Org::new();
-    let tried = import(&org, TABLE, &["--dry-run"]);
+    let tried = import(&org, TABLE, &["--dry-run", "--new-role"]);
     assert_eq!(out(&tried), "");
     assert!(
         said(&tried).contains("3 users could be added"),

@@ -5,7 +5,7 @@
 mod support;
 
 use auth_server::audit::Actor;
-use auth_server::store::{Password, UserStore};
+use auth_server::store::{Password, UserChange, UserStore};
 use auth_server::throttle::{Attempt, Source};
 use rcgen::KeyPair;
 use support::*;
@@ -76,7 +76,8 @@ fn a_one_time_password_that_has_ended_is_a_wrong_one() {
             one_time_until: Some(now - time::Duration::seconds(1)),
         };
         let by = Actor::console();
-        store.set_password(&bob, &ended, &by, now).await.unwrap();
+        let late = UserChange::Password(&ended);
+        store.change_user(&bob, late, &by, now).await.unwrap();
     });
     let server = org.start();
     let wrong = server.login("alice", "not the password of alice");

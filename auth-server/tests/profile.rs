@@ -88,7 +88,7 @@ fn without_a_valid_certificate_there_is_nothing_to_see() {
     assert_eq!(get(&server, None).status, 401);
     assert_eq!(server.json(None, "PUT /me", &told).status, 401);
     let alice = server.member("alice", PASSWORD);
-    succeeded(&org.command(&["user", "role", "alice", "night-shift"]));
+    succeeded(&org.command(&["user", "role", "alice", "night-shift", "--new-role"]));
     // The old certificate states another role, and was revoked.
     assert_eq!(get(&server, Some(&alice)).status, 403);
     assert_eq!(server.json(Some(&alice), "PUT /me", &told).status, 403);

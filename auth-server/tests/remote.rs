@@ -174,6 +174,8 @@ fn errors_read_as_on_the_machine() {
         &["user", "add", "zoe", file[0], file[1]],
         &["user", "show", "zoe"],
         &["user", "role", "zoe", "admin"],
+        &["user", "role", "root", "amdin"],
+        &["user", "add", "zoe", "--role", "amdin", file[0], file[1]],
         &["user", "rm", "alice"],
         &["user", "passwd", "alice", "--one-time"],
         &["cert", "show", &nothing],
@@ -187,6 +189,28 @@ fn errors_read_as_on_the_machine() {
         assert_eq!(said(&far), said(&near), "{args:?}");
         assert_eq!(far.status, near.status, "{args:?}");
     }
+}
+
+#[test]
+fn one_s_own_password_and_the_last_administrator_are_code_9() {
+    let away = Away::new();
+    let args = ["user", "passwd", "root", "--password-file", "-"];
+    failed(&away.run(&args, NEW), 9, "change it with peer passwd");
+    for args in [
+        &["user", "role", "root", "member"][..],
+        &["user", "disable", "root"],
+        &["user", "revoke", "root"],
+        &["user", "rm", "root"],
+    ] {
+        failed(&away.run(args, ""), 9, "no administrator who can log in");
+    }
+    succeeded(&away.org.with_input(&args, NEW));
+    succeeded(&away.org.command(&["user", "passwd", "root", "--one-time"]));
+    failed(
+        &away.run(&["user", "list"], ""),
+        9,
+        "choose another one first with: peer passwd",
+    );
 }
 
 #[test]

@@ -6,14 +6,16 @@ mod crl;
 mod local;
 mod read_log;
 mod records;
+mod refusals;
 pub mod remote;
+mod roles;
 mod text;
 pub mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
 
-use common::identity::{Alias, Role};
+use common::identity::Alias;
 use root_ca::{RevocationReason, Serial};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,7 @@ pub use local::Local;
 pub use read_log::{AUDIT_PAGE, read_log};
 pub use records::{CertificateState, CertificateView, Newcomer, UserView};
 pub use remote::Remote;
+pub use roles::{BUILT_IN_ROLES, GivenRole, UnknownRole};
 
 use crate::audit::AuditPage;
 use crate::details::DetailsError;
@@ -42,6 +45,12 @@ pub enum AdminError {
     /// Name or e-mail address is not accepted.
     #[error(transparent)]
     Details(#[from] DetailsError),
+    /// Nobody has the role, and it was not said to be new.
+    #[error(transparent)]
+    Role(#[from] UnknownRole),
+    /// An administrator's own password is not his to set without the old one.
+    #[error("your own password is not changed in this way")]
+    OwnPassword,
     /// The audit log has no entry of that number.
     #[error("there is no entry {seq} in the audit log")]
     NoSuchEntry {
@@ -69,6 +78,11 @@ impl From<AdminError> for Failure {
             AdminError::Weak(_) => Self::other(error.to_string())
                 .cure("choose a longer or less common one, such as four or five random words"),
             AdminError::Details(error) => Self::other(error.to_string()),
+            AdminError::Role(error) => Self::other(error.to_string())
+                .cure("look whether it is written right, or make it with --new-role"),
+            AdminError::OwnPassword => Self::refused(error.to_string()).cure(
+                "change it with peer passwd, which asks for the old one, or on the server's machine",
+            ),
             AdminError::NoSuchEntry { .. } => Self::other(error.to_string())
                 .cure("see which there are with: auth-server audit tail"),
             AdminError::Password(error) => Self::other(error.to_string()),
@@ -109,7 +123,7 @@ pub trait Administration: Send + Sync {
     fn add_user<'a>(
         &'a self,
         alias: &'a Alias,
-        role: &'a Role,
+        role: &'a GivenRole,
         password: NewPassword,
     ) -> Answer<'a, Option<OneTimePassword>>;
 
@@ -130,7 +144,7 @@ pub trait Administration: Send + Sync {
     ) -> Answer<'a, Option<OneTimePassword>>;
 
     /// Changes what a person may do; says how many certificates were revoked.
-    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a Role) -> Answer<'a, u64>;
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, u64>;
 
     /// Lets a disabled person log in again.
     fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()>;

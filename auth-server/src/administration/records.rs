@@ -4,18 +4,16 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::text;
+use super::{GivenRole, text};
 use crate::store::{CertificateRecord, User, UserState};
 
 /// Somebody who is to be added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newcomer {
     /// The name.
-    #[serde(with = "text")]
     pub alias: Alias,
     /// What the person may do.
-    #[serde(with = "text")]
-    pub role: Role,
+    pub role: GivenRole,
     /// The name as people write it; may be empty.
     pub display_name: String,
     /// Where mail reaches the person; may be empty.

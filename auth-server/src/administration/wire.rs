@@ -22,6 +22,9 @@ pub struct NewUser {
     #[serde(with = "text")]
     #[schema(value_type = String)]
     pub role: Role,
+    /// Whether the role may be one that nobody has yet.
+    #[serde(default)]
+    pub new_role: bool,
     /// `{"chosen": "..."}` or `"one_time"`.
     #[schema(inline)]
     pub password: NewPassword,
@@ -53,6 +56,9 @@ pub struct SetRole {
     #[serde(with = "text")]
     #[schema(value_type = String)]
     pub role: Role,
+    /// Whether the role may be one that nobody has yet.
+    #[serde(default)]
+    pub new_role: bool,
 }
 
 /// `POST .../revoke`, of a person and of a certificate.

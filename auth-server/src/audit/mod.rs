@@ -1,81 +1,29 @@
 //! The audit log: who did what to whom, when, from where, with what outcome. Each entry's hash
 //! covers the one before it, so that an edit, a removal or a swap shows.
 
+mod actor;
 mod checkpoint;
 mod line;
 mod verify;
 
 use std::fmt;
 
+pub use actor::{Actor, Right};
 pub use checkpoint::Checkpoint;
 pub use line::{AuditPage, End, Line, Start};
 pub use verify::{Tampering, Verdict, Verifier};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use common::identity::Alias;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::store::{Store, StoreError};
-use crate::throttle::Source;
 
 /// The hash before the first entry.
 pub const GENESIS: [u8; 32] = [0; 32];
 
 /// What the hash of an entry begins with, so that it is a hash of nothing else.
 const ENTRY_CONTEXT: &[u8] = b"orgshare/1 audit entry";
-
-/// Who does something, and from where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
-    name: String,
-    source: String,
-}
-
-impl Actor {
-    /// Whoever may use the server's folder on its machine.
-    pub fn console() -> Self {
-        let uid = rustix::process::getuid().as_raw();
-        Self {
-            name: format!("uid {uid}"),
-            source: "console".into(),
-        }
-    }
-
-    /// The server itself.
-    pub fn server() -> Self {
-        Self {
-            name: "auth-server".into(),
-            source: "-".into(),
-        }
-    }
-
-    /// A member who has proved to be one.
-    pub fn member(alias: &Alias, source: Source) -> Self {
-        Self {
-            name: alias.to_string(),
-            source: source.to_string(),
-        }
-    }
-
-    /// Somebody who has proved nothing.
-    pub fn stranger(source: Source) -> Self {
-        Self {
-            name: "-".into(),
-            source: source.to_string(),
-        }
-    }
-
-    /// The name, `-` for a stranger.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where from.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-}
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,8 +133,8 @@ impl Record {
         let mut record = Self {
             seq,
             at: at.replace_nanosecond(0).unwrap_or(at),
-            actor: event.by.name.clone(),
-            source: event.by.source.clone(),
+            actor: event.by.name().to_owned(),
+            source: event.by.source().to_owned(),
             action: event.action.as_str().into(),
             object: event.object.clone(),
             outcome: event.outcome.into(),

@@ -8,7 +8,7 @@ use common::identity::{Alias, OrgRoot, Role};
 
 use super::run::{Start, bind, open_authority, serve};
 use super::{init, root, secrets};
-use crate::administration::{Administration, Local, NewPassword};
+use crate::administration::{Administration, GivenRole, Local, NewPassword};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -79,7 +79,11 @@ pub async fn add_users(store: &Arc<dyn Store>, organisation: &OrgRoot) -> Result
             .parse()
             .map_err(|_| Failure::other("the role of new users is no role"))?;
         administration
-            .add_user(&alias, &role, NewPassword::Chosen(password))
+            .add_user(
+                &alias,
+                &GivenRole::known(role),
+                NewPassword::Chosen(password),
+            )
             .await?;
     }
     Ok(())

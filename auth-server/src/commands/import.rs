@@ -1,18 +1,18 @@
 //! `user import`: many people from a table. It is read and checked as a whole before anybody is
 //! added, and all are added or nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::Path;
 
-use common::identity::Alias;
+use common::identity::{Alias, Role};
 use csv::{ReaderBuilder, StringRecord};
 use secrecy::ExposeSecret;
 
 use super::desk::Desk;
 use super::user::{self, moment};
-use crate::administration::{Imported, Newcomer};
+use crate::administration::{GivenRole, Imported, Newcomer};
 use crate::details;
 use crate::failure::Failure;
 use crate::options::{Format, Import};
@@ -37,8 +37,9 @@ type Flaw = (u64, String);
 /// When a line is wrong, an alias is taken, or somebody cannot be added: then nobody was.
 pub async fn run(desk: &Desk, import: &Import) -> Result<(), Failure> {
     let table = read(&import.table)?;
-    let (rows, mut flaws) = parse(&table)?;
+    let (rows, mut flaws) = parse(&table, import.new_role)?;
     flaws.extend(taken(desk, &rows).await?);
+    flaws.extend(unknown_roles(desk, &rows).await?);
     refuse(flaws)?;
     let people: Vec<Newcomer> = rows.into_iter().map(|(_, person)| person).collect();
     if people.is_empty() {
@@ -95,7 +96,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Err(Failure::local_file(wrong).cure("split it"))
 }
 
-fn parse(table: &[u8]) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
+fn parse(table: &[u8], new_role: bool) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
     // The reader counts a line's feed too late when a carriage return stands before it.
     let before_feed = |at: usize| table[at] == b'\r' && table.get(at + 1) == Some(&b'\n');
     let table: Vec<u8> = (0..table.len())
@@ -114,7 +115,7 @@ fn parse(table: &[u8]) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
     let mut seen: HashMap<Alias, u64> = HashMap::new();
     for record in reader.records() {
         let (line, person) = match record {
-            Ok(record) => (line(record.position()), person(&record)),
+            Ok(record) => (line(record.position()), person(&record, new_role)),
             Err(error) => (
                 line(error.position()),
                 Err("is not text in UTF-8".to_owned()),
@@ -137,7 +138,7 @@ fn line(position: Option<&csv::Position>) -> u64 {
     position.map_or(0, csv::Position::line)
 }
 
-fn person(record: &StringRecord) -> Result<Newcomer, String> {
+fn person(record: &StringRecord, may_be_new: bool) -> Result<Newcomer, String> {
     let fields: Vec<&str> = record.iter().collect();
     let [alias, role, name, email] = fields[..] else {
         return Err(format!(
@@ -147,9 +148,11 @@ fn person(record: &StringRecord) -> Result<Newcomer, String> {
         ));
     };
     let details = details::checked(name, email).map_err(|error| error.to_string())?;
+    let alias = alias.parse().map_err(|error| format!("alias: {error}"))?;
+    let role = role.parse().map_err(|error| format!("role: {error}"))?;
     Ok(Newcomer {
-        alias: alias.parse().map_err(|error| format!("alias: {error}"))?,
-        role: role.parse().map_err(|error| format!("role: {error}"))?,
+        alias,
+        role: GivenRole { role, may_be_new },
         display_name: details.display_name,
         email: details.email,
     })
@@ -165,6 +168,18 @@ async fn taken(desk: &Desk, rows: &[Row]) -> Result<Vec<Flaw>, Failure> {
         }
     }
     Ok(flaws)
+}
+
+/// Roles that nobody has, and that were not said to be new.
+async fn unknown_roles(desk: &Desk, rows: &[Row]) -> Result<Vec<Flaw>, Failure> {
+    let users = desk.administration().users().await?;
+    let in_use: BTreeSet<Role> = users.into_iter().map(|user| user.role).collect();
+    let in_use: Vec<Role> = in_use.into_iter().collect();
+    let flaw = |(line, person): &Row| {
+        let unknown = person.role.check(&in_use).err()?;
+        Some((*line, format!("role: {unknown}")))
+    };
+    Ok(rows.iter().filter_map(flaw).collect())
 }
 
 fn refuse(mut flaws: Vec<Flaw>) -> Result<(), Failure> {
@@ -190,7 +205,7 @@ mod tests {
     use super::*;
 
     fn flaws(body: &str) -> Vec<Flaw> {
-        parse(format!("alias,role,name,email\n{body}").as_bytes())
+        parse(format!("alias,role,name,email\n{body}").as_bytes(), false)
             .unwrap()
             .1
     }
@@ -199,12 +214,12 @@ mod tests {
     fn tables_as_spreadsheets_write_them_are_read() {
         let table =
             "\u{feff}alias,role,name,email\r\nann,member,\"Lee, Ann\",ann@a.org\r\nbo,ops,,\r\n";
-        let (rows, flaws) = parse(table.as_bytes()).unwrap();
+        let (rows, flaws) = parse(table.as_bytes(), false).unwrap();
         assert_eq!(flaws, []);
         let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [2, 3]);
         assert_eq!(rows[0].1.display_name, "Lee, Ann");
-        assert_eq!(rows[1].1.role.as_str(), "ops");
+        assert_eq!(rows[1].1.role.role.as_str(), "ops");
     }
 
     #[test]
@@ -228,9 +243,9 @@ mod tests {
             "alias,role,name,email,x\n",
             "\u{0}",
         ] {
-            assert!(parse(table.as_bytes()).is_err(), "{table:?}");
+            assert!(parse(table.as_bytes(), false).is_err(), "{table:?}");
         }
-        let (rows, flaws) = parse(b"alias,role,name,email\na,member,\xff,\n").unwrap();
+        let (rows, flaws) = parse(b"alias,role,name,email\na,member,\xff,\n", false).unwrap();
         assert_eq!((rows.len(), flaws.len()), (0, 1));
     }
 }

@@ -76,7 +76,7 @@ pub async fn new_passphrase(
         let passphrase = from_file(&path)?;
         return match password::check_new(&passphrase, &[organisation]) {
             Ok(()) => Ok(passphrase),
-            Err(weak) => Err(refused("passphrase", weak)),
+            Err(weak) => Err(refused(weak)),
         };
     }
     demand_terminal("a passphrase", "give --passphrase-file")?;
@@ -100,25 +100,22 @@ pub async fn ask_passphrase(may_prompt: bool) -> Result<SecretString, Failure> {
     terminal::ask_hidden("Passphrase of the root key: ").await
 }
 
-/// A new password of a user.
+/// A new password of a user. One that is typed is asked for until it is good; one from elsewhere is
+/// for who carries the order out to judge.
 ///
 /// # Errors
-/// When it breaks the rules, or cannot be had.
+/// When it cannot be had.
 pub async fn new_password(source: PasswordSource, names: &[&str]) -> Result<SecretString, Failure> {
-    let password = match source {
+    match source {
         PasswordSource::Prompt => {
             demand_terminal(
                 "a password",
                 "give --password-file FILE, or - for standard input",
             )?;
-            return ask_new_password(names).await;
+            ask_new_password(names).await
         }
-        PasswordSource::Stdin => read_secret(stdin(), "standard input")?,
-        PasswordSource::File(path) => from_file(&path)?,
-    };
-    match password::check_new(&password, names) {
-        Ok(()) => Ok(password),
-        Err(weak) => Err(refused("password", weak)),
+        PasswordSource::Stdin => read_secret(stdin(), "standard input"),
+        PasswordSource::File(path) => from_file(&path),
     }
 }
 
@@ -148,7 +145,7 @@ async fn ask_new(
     }
 }
 
-fn refused(what: &str, weak: WeakPassword) -> Failure {
-    Failure::other(format!("the {what} is not accepted: {weak}"))
+fn refused(weak: WeakPassword) -> Failure {
+    Failure::other(format!("the passphrase is not accepted: {weak}"))
         .cure("choose a longer or less common one, such as four or five random words")
 }

@@ -9,14 +9,13 @@ use time::macros::format_description;
 
 use super::desk::Desk;
 use super::{import, secrets};
-use crate::administration::{AdminError, NewPassword, OneTimePassword, UserView};
+use crate::administration::{
+    AdminError, BUILT_IN_ROLES, GivenRole, NewPassword, OneTimePassword, UserView,
+};
 use crate::failure::Failure;
-use crate::options::{Format, PasswordChoice, UserAction};
+use crate::options::{Format, PasswordChoice, PasswordSource, UserAction};
 use crate::store::{StoreError, UserState};
 use crate::ui;
-
-/// Roles that need no explanation; any other is a custom one.
-const BUILT_IN_ROLES: [&str; 3] = ["admin", "member", "reader"];
 
 /// Does what was asked.
 ///
@@ -41,20 +40,27 @@ pub async fn run(desk: &Desk, action: UserAction) -> Result<(), Failure> {
 async fn add(
     desk: &Desk,
     alias: &Alias,
-    role: &Role,
+    role: &GivenRole,
     choice: PasswordChoice,
 ) -> Result<(), Failure> {
-    // Before anybody types a password for nothing.
-    demand_free(desk, alias).await?;
+    if is_typed(&choice) {
+        demand_free(desk, alias).await?;
+    }
     let password = new_password(desk, alias, choice).await?;
     let told = desk
         .administration()
         .add_user(alias, role, password)
         .await?;
+    let role = &role.role;
     ui::message(&format!("Added {alias} as {role}."));
     mention_custom(role);
     tell(alias, told);
     Ok(())
+}
+
+/// Whether the password is asked for: then nobody types one for an order that is refused anyway.
+fn is_typed(choice: &PasswordChoice) -> bool {
+    *choice == PasswordChoice::Given(PasswordSource::Prompt)
 }
 
 async fn demand_free(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
@@ -180,12 +186,8 @@ pub(super) fn moment(time: OffsetDateTime) -> String {
 }
 
 async fn passwd(desk: &Desk, alias: &Alias, choice: PasswordChoice) -> Result<(), Failure> {
-    let known = desk.administration().user(alias).await?;
-    if known.state == UserState::Removed {
-        return Err(StoreError::NoSuchUser {
-            alias: alias.clone(),
-        }
-        .into());
+    if is_typed(&choice) {
+        demand_there(desk, alias).await?;
     }
     let password = new_password(desk, alias, choice).await?;
     let told = desk.administration().set_password(alias, password).await?;
@@ -194,10 +196,20 @@ async fn passwd(desk: &Desk, alias: &Alias, choice: PasswordChoice) -> Result<()
     Ok(())
 }
 
-async fn change_role(desk: &Desk, alias: &Alias, role: &Role) -> Result<(), Failure> {
+async fn demand_there(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let known = desk.administration().user(alias).await?;
+    let alias = alias.clone();
+    match known.state {
+        UserState::Removed => Err(StoreError::NoSuchUser { alias }.into()),
+        UserState::Active | UserState::Disabled => Ok(()),
+    }
+}
+
+async fn change_role(desk: &Desk, alias: &Alias, role: &GivenRole) -> Result<(), Failure> {
     let revoked = desk.administration().set_role(alias, role).await?;
+    let role = &role.role;
     ui::message(&format!(
-        "{alias} is {role} now; revoked {}, which the devices of {alias} replace by a new login.",
+        "{alias} is {role} now; revoked {}. The devices of {alias} get new ones by themselves.",
         certificates(revoked)
     ));
     mention_custom(role);

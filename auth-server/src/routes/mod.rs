@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod password;
 pub mod renew;
+mod responses;
 pub mod root_crl;
 pub mod root_crt;
 pub mod verify;

@@ -5,13 +5,6 @@ use time::{Duration, OffsetDateTime};
 use super::{Answer, Store, StoreError};
 use crate::audit::Actor;
 
-/// Why disabling revokes: the person may come back.
-pub(crate) const DISABLED: RevocationReason = RevocationReason::PrivilegeWithdrawn;
-/// Why removing revokes: the person is gone.
-pub(crate) const REMOVED: RevocationReason = RevocationReason::CessationOfOperation;
-/// Why another role revokes: the certificate states the old one.
-pub(crate) const ROLE_CHANGED: RevocationReason = RevocationReason::AffiliationChanged;
-
 /// The longest time after its end at which a certificate may still be renewed: a quarter.
 pub const MAX_GRACE: Duration = Duration::days(92);
 
@@ -118,7 +111,8 @@ pub trait CertificateStore {
     ) -> Answer<'a, Vec<CertificateRecord>>;
 
     /// Revokes one certificate; one that is revoked already stays as it is, unless that was only
-    /// because its holder's role changed.
+    /// because its holder's role changed. Takes the order of somebody who may give it at that
+    /// moment ([`Right`](crate::audit::Right)).
     fn revoke<'a>(
         &'a self,
         serial: &'a Serial,

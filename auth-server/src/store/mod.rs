@@ -12,6 +12,7 @@ mod bounds;
 mod certificates;
 pub mod sqlite;
 mod upkeep;
+mod user_change;
 mod users;
 
 use std::future::Future;
@@ -29,11 +30,26 @@ pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
     StoreLedger,
 };
-pub(crate) use certificates::{DISABLED, REMOVED, ROLE_CHANGED};
 pub use upkeep::{Census, UpkeepStore};
+pub use user_change::UserChange;
 pub use users::{
-    Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState, UserStore,
+    ADMIN_ROLE, Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState,
+    UserStore,
 };
+
+/// Why an order is not carried out: who gives it may not, or not any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The certificate does not count, or its member is blocked.
+    #[error("the certificate has ended or was revoked, or its member is blocked")]
+    Certificate,
+    /// Who gives it is no administrator.
+    #[error("this is for administrators")]
+    Role,
+    /// Who gives it has a one-time password, which somebody else knows.
+    #[error("a one-time password waits to be replaced")]
+    PasswordPending,
+}
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +78,12 @@ pub enum StoreError {
         /// The number.
         serial: Serial,
     },
+    /// Who orders it may not, or not any more.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Nobody could administer from afar any more, and that is where the order comes from.
+    #[error("no administrator who can log in would be left")]
+    LastAdministrator,
     /// The person may not have a certificate, or the certificate was revoked while being made.
     #[error("no certificate may be issued to this person")]
     IssueBlocked,

@@ -1,9 +1,11 @@
 use common::identity::{Alias, Role};
-use root_ca::RevocationReason;
 use time::OffsetDateTime;
 
-use super::{Allowance, Answer, SuccessfulLogin};
+use super::{Allowance, Answer, SuccessfulLogin, UserChange};
 use crate::audit::Actor;
+
+/// The role whose members administer.
+pub const ADMIN_ROLE: &str = "admin";
 
 /// Whether a person may log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +128,9 @@ impl std::fmt::Debug for PasswordHash {
 }
 
 /// The people. What changes one is in the audit log when it has happened, and only then.
+///
+/// Adding and changing people takes the order of somebody who may give it at that moment
+/// ([`Right`](crate::audit::Right)): else it is [`Denied`](super::Denied).
 pub trait UserStore {
     /// Adds a person whose alias nobody has or had.
     fn add_user<'a>(
@@ -151,14 +156,17 @@ pub trait UserStore {
     /// Everybody who was not removed, by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
 
-    /// Replaces a password.
-    fn set_password<'a>(
+    /// The roles that somebody who was not removed has, by name.
+    fn roles(&self) -> Answer<'_, Vec<Role>>;
+
+    /// Changes a person who was not removed; says how many certificates that revoked.
+    fn change_user<'a>(
         &'a self,
         alias: &'a Alias,
-        password: &'a Password,
+        change: UserChange<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, u64>;
 
     /// Replaces the password of an active person whose old one was right and still counts, with
     /// what follows from a right password.
@@ -188,47 +196,4 @@ pub trait UserStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
-
-    /// Changes what a person may do, and revokes all current certificates, which state the old
-    /// role; says how many.
-    fn set_role<'a>(
-        &'a self,
-        alias: &'a Alias,
-        role: &'a Role,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64>;
-
-    /// Lets a disabled person log in again.
-    fn enable<'a>(&'a self, alias: &'a Alias, by: &'a Actor, now: OffsetDateTime)
-    -> Answer<'a, ()>;
-
-    /// Blocks a person and revokes all current certificates; says how many.
-    fn disable<'a>(
-        &'a self,
-        alias: &'a Alias,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64>;
-
-    /// The same for a reason of its own: something is wrong with the certificates.
-    fn revoke_user<'a>(
-        &'a self,
-        alias: &'a Alias,
-        reason: RevocationReason,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64>;
-
-    /// Removes a person for good and revokes all current certificates; says how many.
-    fn remove<'a>(
-        &'a self,
-        alias: &'a Alias,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64>;
-
-    /// Forgets the failed logins of a person, from all sources.
-    fn unlock<'a>(&'a self, alias: &'a Alias, by: &'a Actor, now: OffsetDateTime)
-    -> Answer<'a, ()>;
 }

@@ -7,7 +7,7 @@ mod server_url;
 mod unreachable;
 
 use client::{Call, CallError, Client};
-use common::identity::{Alias, OrgRoot, Role};
+use common::identity::{Alias, OrgRoot};
 pub use device_files::DeviceFiles;
 use root_ca::{RevocationReason, Serial};
 use serde::de::DeserializeOwned;
@@ -19,8 +19,8 @@ use super::wire::{
     Told,
 };
 use super::{
-    AdminError, Administration, Answer, CertificateView, Imported, NewPassword, Newcomer,
-    OneTimePassword, UserView,
+    AdminError, Administration, Answer, CertificateView, GivenRole, Imported, NewPassword,
+    Newcomer, OneTimePassword, UserView,
 };
 use crate::audit::AuditPage;
 use crate::failure::Failure;
@@ -93,13 +93,14 @@ impl Administration for Remote {
     fn add_user<'a>(
         &'a self,
         alias: &'a Alias,
-        role: &'a Role,
+        role: &'a GivenRole,
         password: NewPassword,
     ) -> Answer<'a, Option<OneTimePassword>> {
         Box::pin(async move {
             let new = NewUser {
                 alias: alias.clone(),
-                role: role.clone(),
+                role: role.role.clone(),
+                new_role: role.may_be_new,
                 password,
             };
             let call = Call::post("/admin/users").json(&new)?;
@@ -129,10 +130,13 @@ impl Administration for Remote {
         })
     }
 
-    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a Role) -> Answer<'a, u64> {
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, u64> {
         Box::pin(async move {
-            let role = role.clone();
-            let call = Call::new(Method::PUT, user(alias, "/role")).json(&SetRole { role })?;
+            let order = SetRole {
+                role: role.role.clone(),
+                new_role: role.may_be_new,
+            };
+            let call = Call::new(Method::PUT, user(alias, "/role")).json(&order)?;
             let done: Revoked = self.ask(call, |no| no.about_user(alias)).await?;
             Ok(done.revoked)
         })

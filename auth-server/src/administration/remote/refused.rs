@@ -3,7 +3,7 @@ use root_ca::Serial;
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
-use crate::administration::AdminError;
+use crate::administration::{AdminError, UnknownRole};
 use crate::failure::Failure;
 use crate::problem::kind;
 use crate::store::StoreError;
@@ -57,10 +57,13 @@ impl Refused {
 
     /// The same about nothing in particular.
     pub(super) fn about_anything(self) -> AdminError {
-        if self.document.r#type == kind::WEAK_PASSWORD {
-            return AdminError::Weak(self.document.detail);
+        match self.document.r#type.as_str() {
+            kind::WEAK_PASSWORD => AdminError::Weak(self.document.detail),
+            kind::UNKNOWN_ROLE => UnknownRole(self.document.detail).into(),
+            kind::OWN_PASSWORD => AdminError::OwnPassword,
+            kind::LAST_ADMINISTRATOR => StoreError::LastAdministrator.into(),
+            _ => AdminError::Remote(self.failure()),
         }
-        AdminError::Remote(self.failure())
     }
 
     fn failure(self) -> Failure {
@@ -80,6 +83,10 @@ impl Refused {
             kind::NOT_ALLOWED => {
                 Failure::refused("the auth server refuses: this is for administrators")
                     .cure("log in as one, or have your role changed with: auth-server user role")
+            }
+            kind::PASSWORD_MUST_CHANGE => {
+                Failure::refused("the auth server refuses: your password was given for once")
+                    .cure("choose another one first with: peer passwd")
             }
             _ => self.plain(),
         }

@@ -8,7 +8,8 @@ use crate::administration::wire::{CertificateQuery, MAX_CERTIFICATES};
 use crate::administration::{Administration, CertificateView};
 use crate::body::Json;
 use crate::device::Administrator;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::Problem;
+use crate::routes::responses::Refusals;
 use crate::state::Shared;
 use crate::store::CertificateFilter;
 
@@ -21,14 +22,7 @@ use crate::store::CertificateFilter;
     responses(
         (status = 200, description = "the newest first", body = inline(Vec<CertificateView>),
          content_type = "application/json"),
-        (status = 400, description = "the path, the query or the body is not what belongs here",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 401, description = "no member's certificate, or it has ended",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 403, description = "not an administrator, or the certificate was revoked",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the server cannot do it now; see Retry-After",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        Refusals,
     ),
     tag = "administration"
 )]

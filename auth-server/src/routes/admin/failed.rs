@@ -1,7 +1,7 @@
 use crate::administration::AdminError;
 use crate::password::PasswordError;
 use crate::problem::Problem;
-use crate::store::StoreError;
+use crate::store::{Denied, StoreError};
 
 /// What an administrator is told of a failure. What he can do nothing about is in the log.
 impl From<AdminError> for Problem {
@@ -11,6 +11,14 @@ impl From<AdminError> for Problem {
             AdminError::Store(StoreError::AliasRetired { .. }) => Self::AliasRetired,
             AdminError::Store(StoreError::NoSuchUser { .. }) => Self::NoSuchUser,
             AdminError::Store(StoreError::NoSuchCertificate { .. }) => Self::NoSuchCertificate,
+            AdminError::Store(StoreError::LastAdministrator) => Self::LastAdministrator,
+            AdminError::Store(StoreError::Denied(Denied::Certificate)) => Self::CertificateRefused,
+            AdminError::Store(StoreError::Denied(Denied::Role)) => Self::NotAllowed,
+            AdminError::Store(StoreError::Denied(Denied::PasswordPending)) => {
+                Self::PasswordMustChange
+            }
+            AdminError::OwnPassword => Self::OwnPassword,
+            AdminError::Role(unknown) => Self::UnknownRole(unknown.to_string()),
             AdminError::Weak(reason) => Self::WeakPassword(reason),
             AdminError::Details(flaw) => Self::Details(flaw),
             AdminError::Password(PasswordError::Busy) => Self::Unavailable,

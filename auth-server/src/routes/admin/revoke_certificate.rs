@@ -10,7 +10,8 @@ use crate::administration::Administration;
 use crate::administration::wire::Revoke;
 use crate::body::By;
 use crate::device::Administrator;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::Problem;
+use crate::routes::responses::{BodyRefusals, NoneSuch, Refusals};
 use crate::state::Shared;
 
 /// 204, also when it was revoked before.
@@ -22,16 +23,9 @@ use crate::state::Shared;
     request_body(content = inline(Revoke), content_type = "application/json"),
     responses(
         (status = 204, description = "revoked, now or before"),
-        (status = 400, description = "the path, the query or the body is not what belongs here",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 401, description = "no member's certificate, or it has ended",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 403, description = "not an administrator, or the certificate was revoked",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 404, description = "there is none",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the server cannot do it now; see Retry-After",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        Refusals,
+        BodyRefusals,
+        NoneSuch,
     ),
     tag = "administration"
 )]

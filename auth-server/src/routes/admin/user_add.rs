@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::desk;
-use crate::administration::Administration;
 use crate::administration::wire::{NewUser, Told};
+use crate::administration::{Administration, GivenRole};
 use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
+use crate::routes::responses::{BodyRefusals, Refusals};
 use crate::state::Shared;
 
 /// 201 with the one-time password, if one was made.
@@ -20,18 +21,12 @@ use crate::state::Shared;
     responses(
         (status = 201, description = "added", body = inline(Told),
          content_type = "application/json"),
-        (status = 400, description = "the path, the query or the body is not what belongs here",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 401, description = "no member's certificate, or it has ended",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 403, description = "not an administrator, or the certificate was revoked",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 409, description = "somebody has or had the alias",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 422, description = "the password is not accepted, with the reason",
+        (status = 422, description = "password or role is not accepted, with the reason",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the server cannot do it now; see Retry-After",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        Refusals,
+        BodyRefusals,
     ),
     tag = "administration"
 )]
@@ -40,6 +35,10 @@ pub(super) async fn add(
     By(administrator, new): By<Administrator, NewUser>,
 ) -> Result<(StatusCode, Json<Told>), Problem> {
     let desk = desk(&app, &administrator);
-    let one_time_password = desk.add_user(&new.alias, &new.role, new.password).await?;
+    let role = GivenRole {
+        role: new.role,
+        may_be_new: new.new_role,
+    };
+    let one_time_password = desk.add_user(&new.alias, &role, new.password).await?;
     Ok((StatusCode::CREATED, Json(Told { one_time_password })))
 }

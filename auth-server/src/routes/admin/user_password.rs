@@ -10,6 +10,7 @@ use crate::administration::wire::{SetPassword, Told};
 use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
+use crate::routes::responses::{BodyRefusals, NoneSuch, Refusals};
 use crate::state::Shared;
 
 /// 200 with the one-time password, if one was made.
@@ -22,18 +23,11 @@ use crate::state::Shared;
     responses(
         (status = 200, description = "replaced", body = inline(Told),
          content_type = "application/json"),
-        (status = 400, description = "the path, the query or the body is not what belongs here",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 401, description = "no member's certificate, or it has ended",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 403, description = "not an administrator, or the certificate was revoked",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 404, description = "there is none",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 422, description = "the password is not accepted, with the reason",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the server cannot do it now; see Retry-After",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        Refusals,
+        BodyRefusals,
+        NoneSuch,
     ),
     tag = "administration"
 )]

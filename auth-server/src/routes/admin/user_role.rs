@@ -5,11 +5,12 @@ use common::identity::Alias;
 
 use super::desk;
 use super::extract::Named;
-use crate::administration::Administration;
 use crate::administration::wire::{Revoked, SetRole};
+use crate::administration::{Administration, GivenRole};
 use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
+use crate::routes::responses::{BodyRefusals, LastOne, NoneSuch, Refusals};
 use crate::state::Shared;
 
 /// 200 with how many certificates were revoked.
@@ -22,16 +23,12 @@ use crate::state::Shared;
     responses(
         (status = 200, description = "changed", body = inline(Revoked),
          content_type = "application/json"),
-        (status = 400, description = "the path, the query or the body is not what belongs here",
+        (status = 422, description = "nobody has the role; the detail says which there are",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 401, description = "no member's certificate, or it has ended",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 403, description = "not an administrator, or the certificate was revoked",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 404, description = "there is none",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the server cannot do it now; see Retry-After",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        Refusals,
+        BodyRefusals,
+        NoneSuch,
+        LastOne,
     ),
     tag = "administration"
 )]
@@ -41,6 +38,10 @@ pub(super) async fn set(
     By(administrator, new): By<Administrator, SetRole>,
 ) -> Result<Json<Revoked>, Problem> {
     let desk = desk(&app, &administrator);
-    let revoked = desk.set_role(&alias, &new.role).await?;
+    let role = GivenRole {
+        role: new.role,
+        may_be_new: new.new_role,
+    };
+    let revoked = desk.set_role(&alias, &role).await?;
     Ok(Json(Revoked { revoked }))
 }

@@ -8,7 +8,8 @@ use super::extract::Named;
 use crate::administration::{Administration, UserView};
 use crate::body::Json;
 use crate::device::Administrator;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::Problem;
+use crate::routes::responses::{NoneSuch, Refusals};
 use crate::state::Shared;
 
 /// 200 with the person.
@@ -20,16 +21,8 @@ use crate::state::Shared;
     responses(
         (status = 200, description = "the person", body = inline(UserView),
          content_type = "application/json"),
-        (status = 400, description = "the path, the query or the body is not what belongs here",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 401, description = "no member's certificate, or it has ended",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 403, description = "not an administrator, or the certificate was revoked",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 404, description = "there is none",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the server cannot do it now; see Retry-After",
-         content_type = "application/problem+json", body = inline(ProblemDocument)),
+        Refusals,
+        NoneSuch,
     ),
     tag = "administration"
 )]

@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use time::OffsetDateTime;
 
 use super::audit_log::append;
-use super::{SqliteStore, Write, damaged, ledger, number, read_time, seconds};
+use super::{SqliteStore, Write, damaged, ledger, number, read_time, right, seconds};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
     Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
@@ -209,6 +209,7 @@ impl CertificateStore for SqliteStore {
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.write().await?;
+            right::demand(&mut tx, by, now).await?;
             let settled: Option<bool> = sqlx::query_scalar(
                 "SELECT revoked_at IS NOT NULL AND NOT role_changed FROM certificates
                  WHERE serial = ?",

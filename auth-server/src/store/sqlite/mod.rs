@@ -6,6 +6,7 @@ mod attempts;
 mod audit_log;
 mod certificates;
 mod ledger;
+mod right;
 mod upkeep;
 mod users;
 

@@ -1,19 +1,22 @@
 use common::identity::{Alias, Role};
-use root_ca::RevocationReason;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
 use time::OffsetDateTime;
 
 use super::allowances::spend;
 use super::attempts::remember_success;
 use super::audit_log::append;
 use super::certificates::revoke_all;
-use super::{SqliteStore, Write, count, damaged, read_time, seconds};
+use super::{SqliteStore, Write, count, damaged, read_time, right, seconds};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
-    Allowance, Answer, DISABLED, Details, NewUser, Password, PasswordChange, PasswordHash, REMOVED,
-    ROLE_CHANGED, StoreError, SuccessfulLogin, User, UserState, UserStore,
+    Answer, Details, NewUser, Password, PasswordChange, PasswordHash, StoreError, SuccessfulLogin,
+    User, UserChange, UserState, UserStore,
 };
+
+fn read_role(role: &str) -> Result<Role, StoreError> {
+    role.parse().map_err(|_| damaged("an impossible role"))
+}
 
 fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
     let alias: String = row.try_get("alias")?;
@@ -24,7 +27,7 @@ fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
         .find(|known| known.as_str() == state);
     Ok(User {
         alias: alias.parse().map_err(|_| damaged("an impossible alias"))?,
-        role: role.parse().map_err(|_| damaged("an impossible role"))?,
+        role: read_role(&role)?,
         password: Password {
             hash: PasswordHash::new(row.try_get("password")?),
             one_time_until: seconds(row, "one_time_until")?,
@@ -40,81 +43,63 @@ fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
     })
 }
 
-/// What a change sets, beside the time: one assignment of SQL with its value.
-enum Set<'a> {
-    State(UserState),
-    Password(&'a Password),
-    Details(&'a Details),
-    Role(&'a Role),
-    NoFailures,
-}
-
-/// A change of one person that was not removed.
-struct Change<'a> {
-    alias: &'a Alias,
-    set: Set<'a>,
-    /// Revokes all current certificates.
-    revoke: Option<RevocationReason>,
-    action: Action,
-    /// What the audit log says beside the alias.
-    remark: String,
-    by: &'a Actor,
+/// Makes a change to the row of a person who was not removed.
+async fn update(
+    tx: &mut Write,
+    alias: &Alias,
+    change: UserChange<'_>,
     now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("UPDATE users SET changed_at = ");
+    query.push_bind(now.unix_timestamp());
+    let mut set = |column: &str, value: &str| {
+        query
+            .push(format_args!(", {column} = "))
+            .push_bind(value.to_owned());
+    };
+    match change {
+        UserChange::Password(password) => {
+            set("password", password.hash.expose());
+            let until = password.one_time_until.map(OffsetDateTime::unix_timestamp);
+            query.push(", one_time_until = ").push_bind(until);
+        }
+        UserChange::Role(role) => set("role", role.as_str()),
+        UserChange::Enable => set("state", UserState::Active.as_str()),
+        UserChange::Disable | UserChange::Revoke(_) => set("state", UserState::Disabled.as_str()),
+        UserChange::Remove => {
+            set("state", UserState::Removed.as_str());
+            for column in ["password", "display_name", "email"] {
+                set(column, "");
+            }
+            query.push(", one_time_until = NULL");
+        }
+        UserChange::Unlock => {
+            query.push(", failed_logins = 0");
+        }
+    }
+    query.push(" WHERE state <> 'removed' AND alias = ");
+    query.push_bind(alias.as_str());
+    let done = query.build().execute(&mut **tx).await?;
+    demand_found(alias, done.rows_affected())
 }
 
-impl Change<'_> {
-    async fn update(&self, tx: &mut Write) -> Result<u64, StoreError> {
-        let query = match &self.set {
-            Set::State(UserState::Removed) => sqlx::query(
-                "UPDATE users SET changed_at = ?1, state = 'removed', password = '',
-                     one_time_until = NULL, display_name = '', email = ''
-                 WHERE alias = ?2 AND state <> 'removed'",
-            ),
-            Set::State(_) => sqlx::query(
-                "UPDATE users SET changed_at = ?1, state = ?3
-                 WHERE alias = ?2 AND state <> 'removed'",
-            ),
-            Set::Password(_) => sqlx::query(
-                "UPDATE users SET changed_at = ?1, password = ?3, one_time_until = ?4
-                 WHERE alias = ?2 AND state <> 'removed'",
-            ),
-            Set::Details(_) => sqlx::query(
-                "UPDATE users SET changed_at = ?1, display_name = ?3, email = ?4
-                 WHERE alias = ?2 AND state <> 'removed'",
-            ),
-            Set::Role(_) => sqlx::query(
-                "UPDATE users SET changed_at = ?1, role = ?3
-                 WHERE alias = ?2 AND state <> 'removed'",
-            ),
-            Set::NoFailures => sqlx::query(
-                "UPDATE users SET changed_at = ?1, failed_logins = 0
-                 WHERE alias = ?2 AND state <> 'removed'",
-            ),
-        };
-        let query = query
-            .bind(self.now.unix_timestamp())
-            .bind(self.alias.as_str());
-        let query = match &self.set {
-            Set::State(UserState::Removed) | Set::NoFailures => query,
-            Set::State(state) => query.bind(state.as_str()),
-            Set::Password(password) => query
-                .bind(password.hash.expose())
-                .bind(password.one_time_until.map(OffsetDateTime::unix_timestamp)),
-            Set::Details(details) => query.bind(&details.display_name).bind(&details.email),
-            Set::Role(role) => query.bind(role.as_str()),
-        };
-        Ok(query.execute(&mut **tx).await?.rows_affected())
-    }
+fn demand_found(alias: &Alias, rows: u64) -> Result<(), StoreError> {
+    let alias = alias.clone();
+    (rows > 0)
+        .then_some(())
+        .ok_or(StoreError::NoSuchUser { alias })
 }
 
-impl SqliteStore {
-    /// Makes the change with everything that follows from it: how many certificates it revoked.
-    async fn change(&self, change: Change<'_>) -> Result<u64, StoreError> {
-        let mut tx = self.write().await?;
-        let revoked = make(&mut tx, &change).await?;
-        tx.commit().await?;
-        Ok(revoked)
-    }
+async fn forget_failures(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
+    // An alias holds no wildcard of LIKE.
+    sqlx::query(
+        "DELETE FROM attempts
+         WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
+    )
+    .bind(alias.as_str())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 async fn make(tx: &mut Write, change: &Change<'_>) -> Result<u64, StoreError> {
@@ -208,6 +193,7 @@ impl UserStore for SqliteStore {
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.write().await?;
+            right::demand(&mut tx, by, now).await?;
             for user in users {
                 demand_free(&mut tx, &user.alias).await?;
                 insert(&mut tx, user, now).await?;
@@ -242,27 +228,49 @@ impl UserStore for SqliteStore {
         })
     }
 
-    fn set_password<'a>(
+    fn roles(&self) -> Answer<'_, Vec<Role>> {
+        Box::pin(async move {
+            let roles: Vec<String> = sqlx::query_scalar(
+                "SELECT DISTINCT role FROM users WHERE state <> 'removed' ORDER BY role",
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            roles.iter().map(|role| read_role(role)).collect()
+        })
+    }
+
+    fn change_user<'a>(
         &'a self,
         alias: &'a Alias,
-        password: &'a Password,
+        change: UserChange<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, ()> {
-        let remark = match password.one_time_until {
-            Some(_) => " (one-time)",
-            None => "",
-        };
-        let change = Change {
-            alias,
-            set: Set::Password(password),
-            revoke: None,
-            action: Action::SetPassword,
-            remark: remark.into(),
-            by,
-            now,
-        };
-        Box::pin(async move { self.change(change).await.map(drop) })
+    ) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let mut tx = self.write().await?;
+            right::demand(&mut tx, by, now).await?;
+            update(&mut tx, alias, change, now).await?;
+            let revoked = match change.revokes() {
+                Some(reason) => {
+                    let role_changed = matches!(change, UserChange::Role(_));
+                    revoke_all(&mut tx, alias, reason, role_changed, now).await?
+                }
+                None => 0,
+            };
+            if matches!(change, UserChange::Unlock) {
+                forget_failures(&mut tx, alias).await?;
+            }
+            right::demand_an_administrator(&mut tx, by).await?;
+            let event = Event {
+                by,
+                action: change.action(),
+                object: change.object(alias),
+                outcome: OK,
+            };
+            append(&mut tx, &event, now).await?;
+            tx.commit().await?;
+            Ok(revoked)
+        })
     }
 
     fn change_password<'a>(
@@ -326,133 +334,27 @@ impl UserStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
-        let change = Change {
-            alias,
-            set: Set::Details(details),
-            revoke: None,
-            action: Action::SetDetails,
-            remark: String::new(),
-            by,
-            now,
-        };
         Box::pin(async move {
-            let present = self.user(alias).await?;
-            // A removed person's are empty, and not to be changed.
-            if present
-                .is_some_and(|user| user.state != UserState::Removed && user.details == *details)
-            {
-                return Ok(());
-            }
             let mut tx = self.write().await?;
-            spend(&mut tx, allowance, now).await?;
-            make(&mut tx, &change).await?;
+            let changed = sqlx::query(
+                "UPDATE users SET changed_at = ?1, display_name = ?2, email = ?3
+                 WHERE alias = ?4 AND state <> 'removed'",
+            )
+            .bind(now.unix_timestamp())
+            .bind(&details.display_name)
+            .bind(&details.email)
+            .bind(alias.as_str())
+            .execute(&mut *tx)
+            .await?;
+            demand_found(alias, changed.rows_affected())?;
+            let event = Event {
+                by,
+                action: Action::SetDetails,
+                object: alias.to_string(),
+                outcome: OK,
+            };
+            append(&mut tx, &event, now).await?;
             Ok(tx.commit().await?)
         })
-    }
-
-    fn set_role<'a>(
-        &'a self,
-        alias: &'a Alias,
-        role: &'a Role,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64> {
-        Box::pin(self.change(Change {
-            alias,
-            set: Set::Role(role),
-            revoke: Some(ROLE_CHANGED),
-            action: Action::SetRole,
-            remark: format!(" is {role}"),
-            by,
-            now,
-        }))
-    }
-
-    fn enable<'a>(
-        &'a self,
-        alias: &'a Alias,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, ()> {
-        let change = Change {
-            alias,
-            set: Set::State(UserState::Active),
-            revoke: None,
-            action: Action::EnableUser,
-            remark: String::new(),
-            by,
-            now,
-        };
-        Box::pin(async move { self.change(change).await.map(drop) })
-    }
-
-    fn disable<'a>(
-        &'a self,
-        alias: &'a Alias,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64> {
-        Box::pin(self.change(Change {
-            alias,
-            set: Set::State(UserState::Disabled),
-            revoke: Some(DISABLED),
-            action: Action::DisableUser,
-            remark: String::new(),
-            by,
-            now,
-        }))
-    }
-
-    fn revoke_user<'a>(
-        &'a self,
-        alias: &'a Alias,
-        reason: RevocationReason,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64> {
-        Box::pin(self.change(Change {
-            alias,
-            set: Set::State(UserState::Disabled),
-            revoke: Some(reason),
-            action: Action::RevokeUser,
-            remark: format!(" ({reason})"),
-            by,
-            now,
-        }))
-    }
-
-    fn remove<'a>(
-        &'a self,
-        alias: &'a Alias,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, u64> {
-        Box::pin(self.change(Change {
-            alias,
-            set: Set::State(UserState::Removed),
-            revoke: Some(REMOVED),
-            action: Action::RemoveUser,
-            remark: String::new(),
-            by,
-            now,
-        }))
-    }
-
-    fn unlock<'a>(
-        &'a self,
-        alias: &'a Alias,
-        by: &'a Actor,
-        now: OffsetDateTime,
-    ) -> Answer<'a, ()> {
-        let change = Change {
-            alias,
-            set: Set::NoFailures,
-            revoke: None,
-            action: Action::UnlockUser,
-            remark: String::new(),
-            by,
-            now,
-        };
-        Box::pin(async move { self.change(change).await.map(drop) })
     }
 }

@@ -1,0 +1,154 @@
+//! What may be renewed, by whom and how often.
+
+use super::*;
+
+pub(crate) async fn renew_at(
+    store: &dyn Store,
+    old: &LedgerEntry,
+    new: LedgerEntry,
+    now: OffsetDateTime,
+) -> Result<LedgerEntry, StoreError> {
+    let issuance = Issuance {
+        by: &console(),
+        renews: Some(old.serial),
+        now,
+    };
+    store.about_to_sign(&new, &issuance).await?;
+    store.signed(&new.serial, &issuance).await?;
+    Ok(new)
+}
+
+pub(crate) async fn renew(store: &dyn Store, old: &LedgerEntry) -> Result<LedgerEntry, StoreError> {
+    let user = store.user(old.alias.as_ref().unwrap()).await?.unwrap();
+    let mut new = entry(Some(user.alias.as_str()));
+    new.role = Some(user.role);
+    renew_at(store, old, new, noon()).await
+}
+
+async fn a_change_of_role_stands_against_no_renewal_but_everything_else_does(store: &dyn Store) {
+    let (by, admin) = (console(), "admin".parse::<Role>().unwrap());
+    for (name, spoilt) in [("alice", false), ("bob", true)] {
+        add(store, name).await.unwrap();
+        let old = issue(store, name).await;
+        change(store, name, UserChange::Role(&admin), noon())
+            .await
+            .unwrap();
+        let found = store.certificate(&old.serial).await.unwrap().unwrap();
+        assert!(found.revoked.is_some() && found.is_renewable());
+        if spoilt {
+            let reason = RevocationReason::KeyCompromise;
+            let later = noon() + Duration::hours(1);
+            store.revoke(&old.serial, reason, &by, later).await.unwrap();
+            let found = store.certificate(&old.serial).await.unwrap().unwrap();
+            // Since when it is worth nothing stays true; why is new.
+            assert_eq!(found.revoked, Some((noon(), reason)));
+            assert!(!found.is_renewable());
+        }
+        assert_eq!(renew(store, &old).await.is_err(), spoilt, "{name}");
+    }
+    // Blocking spoils it too, though it counts nothing that was in force.
+    add(store, "carol").await.unwrap();
+    let old = issue(store, "carol").await;
+    let name = alias("carol");
+    for done in [
+        UserChange::Role(&admin),
+        UserChange::Disable,
+        UserChange::Enable,
+    ] {
+        let revoked = change(store, "carol", done, noon()).await.unwrap();
+        assert_eq!(revoked, u64::from(matches!(done, UserChange::Role(_))));
+    }
+    assert!(matches!(
+        renew(store, &old).await,
+        Err(StoreError::IssueBlocked)
+    ));
+    // A reason given by hand is no change of role.
+    let login = store.user(&name).await.unwrap().unwrap();
+    let mut fresh = entry(Some("carol"));
+    fresh.role = Some(login.role);
+    begin(store, &fresh).await.unwrap();
+    finish(store, &fresh.serial).await.unwrap();
+    let reason = RevocationReason::AffiliationChanged;
+    store
+        .revoke(&fresh.serial, reason, &by, noon())
+        .await
+        .unwrap();
+    assert!(renew(store, &fresh).await.is_err());
+}
+
+async fn what_had_ended_before_its_holder_was_blocked_is_not_renewed_afterwards(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let lost = issue(store, "alice").await;
+    let later = noon() + Duration::days(3);
+    let reason = RevocationReason::KeyCompromise;
+    for done in [UserChange::Revoke(reason), UserChange::Enable] {
+        assert_eq!(change(store, "alice", done, later).await.unwrap(), 0);
+    }
+    assert!(matches!(
+        renew(store, &lost).await,
+        Err(StoreError::IssueBlocked)
+    ));
+}
+
+async fn nothing_is_renewed_while_a_one_time_password_waits(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let old = issue(store, "alice").await;
+    let mut password = Password::chosen(PasswordHash::new("x".into()));
+    password.one_time_until = Some(noon() + Duration::days(7));
+    change(store, "alice", UserChange::Password(&password), noon())
+        .await
+        .unwrap();
+    assert!(renew(store, &old).await.is_err());
+    let chosen = Password::chosen(PasswordHash::new("y".into()));
+    change(store, "alice", UserChange::Password(&chosen), noon())
+        .await
+        .unwrap();
+    assert!(renew(store, &old).await.is_ok());
+}
+
+async fn a_key_is_one_person_s_and_a_renewal_s_is_fresh(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    add(store, "bob").await.unwrap();
+    let (alices, bobs) = (issue(store, "alice").await, issue(store, "bob").await);
+    let with_key = |name, other: &LedgerEntry| LedgerEntry {
+        key_sha256: other.key_sha256,
+        ..entry(Some(name))
+    };
+    let taken = begin(store, &with_key("bob", &alices)).await;
+    assert!(matches!(taken, Err(StoreError::KeyInUse)));
+    for known in [&alices, &bobs] {
+        let taken = renew_at(store, &bobs, with_key("bob", known), noon()).await;
+        assert!(matches!(taken, Err(StoreError::KeyInUse)));
+    }
+    // After a login the same person may keep a key, as hardware that holds one does.
+    begin(store, &with_key("bob", &bobs)).await.unwrap();
+}
+
+async fn a_device_renews_so_often_an_hour_and_no_more(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let (first, other_device) = (issue(store, "alice").await, issue(store, "alice").await);
+    let mut last = first.clone();
+    for turn in 0..MAX_RENEWALS {
+        // In a row, or all from the same certificate: one device either way.
+        let old = if turn % 2 == 0 { &first } else { &last };
+        last = renew(store, old).await.unwrap();
+    }
+    for old in [&first, &last] {
+        let Err(StoreError::TooManyRenewals { wait }) = renew(store, old).await else {
+            panic!("no end of renewals");
+        };
+        assert_eq!(wait.as_secs(), 3600);
+    }
+    assert!(renew(store, &other_device).await.is_ok());
+    let later = noon() + WINDOW;
+    let next = renew_at(store, &last, entry(Some("alice")), later).await;
+    assert!(next.is_ok());
+}
+
+suite!(
+    a_change_of_role_stands_against_no_renewal_but_everything_else_does,
+    what_had_ended_before_its_holder_was_blocked_is_not_renewed_afterwards,
+    nothing_is_renewed_while_a_one_time_password_waits,
+    a_key_is_one_person_s_and_a_renewal_s_is_fresh,
+    a_device_renews_so_often_an_hour_and_no_more,
+);

@@ -276,11 +276,11 @@ impl Administration for Local {
         })
     }
 
-    fn revoke_certificate<'a>(
+    fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
         reason: RevocationReason,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, Option<u64>> {
         let object = format!("{serial} ({reason})");
         Box::pin(self.order(Action::RevokeCertificate, object, async move {
             let now = OffsetDateTime::now_utc();

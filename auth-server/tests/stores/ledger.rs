@@ -1,6 +1,7 @@
 //! Certificates, recorded and revoked.
 
 use super::*;
+use crate::renewals::renew;
 
 async fn certificates_are_recorded_before_and_after(store: &dyn Store) {
     add(store, "alice").await.unwrap();
@@ -180,13 +181,28 @@ async fn certificates_are_found_by_holder_end_and_revocation(store: &dyn Store) 
     };
     assert_eq!(serials(role("member")).await.len(), 2);
     assert_eq!(serials(role("admin")).await, []);
+    let next = renew(store, &one).await.unwrap();
+    for member in [&one, &next] {
+        let device = CertificateFilter {
+            device_of: Some(member.serial),
+            ..all.clone()
+        };
+        let found = serials(device).await;
+        assert_eq!(found.len(), 2);
+        assert!(found.contains(&one.serial) && found.contains(&next.serial));
+    }
+    let nobody_s = CertificateFilter {
+        device_of: Serial::random(),
+        ..all.clone()
+    };
+    assert_eq!(serials(nobody_s).await, []);
     let end = noon() + Duration::hours(24);
     let before = |moment| CertificateFilter {
         ends_before: Some(moment),
         ..all.clone()
     };
     assert_eq!(serials(before(end)).await, []);
-    assert_eq!(serials(before(end + Duration::SECOND)).await.len(), 2);
+    assert_eq!(serials(before(end + Duration::SECOND)).await.len(), 3);
     let ends_after = Some(noon() + Duration::hours(25));
     let later = CertificateFilter { ends_after, ..all };
     assert_eq!(serials(later).await, []);

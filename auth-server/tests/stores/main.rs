@@ -5,8 +5,8 @@
 use auth_server::audit::{Actor, Checkpoint, GENESIS, Hash, Record, Start};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
-    Allowance, CertificateFilter, Counted, Denied, Details, FailedLogin, Issuance, MAX_RENEWALS, NewUser,
-    Password, PasswordChange, PasswordHash, Store, StoreError, SuccessfulLogin,
+    Allowance, CertificateFilter, Counted, Denied, Details, FailedLogin, Issuance, MAX_RENEWALS,
+    NewUser, Password, PasswordChange, PasswordHash, Store, StoreError, SuccessfulLogin,
     UserChange, UserState, WINDOW,
 };
 use auth_server::throttle::Source;

@@ -145,7 +145,85 @@ async fn a_device_renews_so_often_an_hour_and_no_more(store: &dyn Store) {
     assert!(next.is_ok());
 }
 
+async fn a_device_is_revoked_with_all_that_it_has_and_might_renew(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let (lost, kept) = (issue(store, "alice").await, issue(store, "alice").await);
+    let next = renew(store, &lost).await.unwrap();
+    let last = renew(store, &next).await.unwrap();
+    // One more is being made while the device is revoked, by a certificate in its midst.
+    let by = console();
+    let issuance = Issuance {
+        by: &by,
+        renews: Some(last.serial),
+        now: noon(),
+    };
+    let unfinished = entry(Some("alice"));
+    store.about_to_sign(&unfinished, &issuance).await.unwrap();
+    let reason = RevocationReason::KeyCompromise;
+    let revoke = async |now| store.revoke(&next.serial, reason, &by, now).await.unwrap();
+    assert_eq!(revoke(noon()).await, Some(3));
+    assert!(store.signed(&unfinished.serial, &issuance).await.is_err());
+    for gone in [&lost, &next, &last] {
+        let found = store.certificate(&gone.serial).await.unwrap().unwrap();
+        assert_eq!(found.revoked, Some((noon(), reason)));
+        assert_eq!(found.device, lost.serial);
+        assert!(renew(store, gone).await.is_err());
+    }
+    assert!(renew(store, &kept).await.is_ok());
+    // Once is enough.
+    let before = store.revocations().await.unwrap();
+    let told = store.audit_page(0, 100).await.unwrap().entries;
+    assert_eq!(revoke(noon() + Duration::hours(1)).await, None);
+    assert_eq!(store.revocations().await.unwrap(), before);
+    assert_eq!(store.audit_page(0, 100).await.unwrap().entries, told);
+    let mut named: Vec<&str> = told
+        .iter()
+        .filter(|entry| entry.action == "cert.revoke")
+        .map(|entry| entry.object.as_str())
+        .collect();
+    named.sort_unstable();
+    let mut expected: Vec<String> = [&lost, &next, &last]
+        .map(|gone| format!("{} (keyCompromise)", gone.serial))
+        .into();
+    expected.sort();
+    assert_eq!(named, expected);
+}
+
+async fn a_device_whose_certificates_have_ended_is_revoked_as_long_as_it_might_renew(
+    store: &dyn Store,
+) {
+    add(store, "alice").await.unwrap();
+    let lost = issue(store, "alice").await;
+    let next = renew(store, &lost).await.unwrap();
+    let reason = RevocationReason::KeyCompromise;
+    let ended = noon() + Duration::hours(25);
+    let revoked = async |serial: &Serial| {
+        let found = store.certificate(serial).await.unwrap().unwrap();
+        found.revoked.map(|(at, _)| at)
+    };
+    let in_force = store.revoke(&lost.serial, reason, &console(), ended).await;
+    assert_eq!(in_force.unwrap(), Some(0));
+    assert_eq!(revoked(&next.serial).await, Some(ended));
+    let entries = store.audit_page(0, 100).await.unwrap().entries;
+    let told: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.action == "cert.revoke")
+        .map(|entry| entry.object.as_str())
+        .collect();
+    assert_eq!(told, [format!("{} (keyCompromise)", lost.serial)]);
+    // Nobody can renew what ended so long ago; it is revoked when it is named.
+    let lost = issue(store, "alice").await;
+    let next = renew(store, &lost).await.unwrap();
+    let late = noon() + auth_server::store::MAX_GRACE + Duration::hours(25);
+    let in_force = store.revoke(&next.serial, reason, &console(), late).await;
+    assert_eq!(in_force.unwrap(), Some(0));
+    assert_eq!(revoked(&next.serial).await, Some(late));
+    assert_eq!(revoked(&lost.serial).await, None);
+}
+
 suite!(
+    a_device_is_revoked_with_all_that_it_has_and_might_renew,
+    a_device_whose_certificates_have_ended_is_revoked_as_long_as_it_might_renew,
     a_change_of_role_stands_against_no_renewal_but_everything_else_does,
     what_had_ended_before_its_holder_was_blocked_is_not_renewed_afterwards,
     nothing_is_renewed_while_a_one_time_password_waits,

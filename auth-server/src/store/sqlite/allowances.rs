@@ -1,24 +1,25 @@
+use rusqlite::params;
 use time::OffsetDateTime;
 
+use super::SqliteStore;
 use super::audit_log::append;
-use super::{SqliteStore, Write, count, read_time};
+use super::connections::Write;
+use super::rows::{count, execute, first, time};
 use crate::audit::Event;
 use crate::store::{Allowance, AllowanceStore, Answer, StoreError};
 
 /// Uses the allowance up by one, within the transaction of what it is for.
-pub(super) async fn spend(
-    tx: &mut Write,
+pub(super) fn spend(
+    tx: &mut Write<'_>,
     allowance: &Allowance,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT since, spent FROM allowances WHERE subject = ?")
-        .bind(&allowance.subject)
-        .fetch_optional(&mut **tx)
-        .await?;
-    let present = match &row {
-        Some(row) => Some((read_time(row, "since")?, count(row, "spent")?)),
-        None => None,
-    };
+    let present = first(
+        tx,
+        "SELECT since, spent FROM allowances WHERE subject = ?",
+        [&allowance.subject],
+        |row| Ok((time(row, "since")?, count(row, "spent")?)),
+    )?;
     // A period from the future is another clock's.
     let present = present.filter(|(since, _)| (*since..*since + allowance.period).contains(&now));
     let (since, spent) = present.unwrap_or((now, 0));
@@ -29,16 +30,13 @@ pub(super) async fn spend(
                 .unwrap_or_default(),
         });
     }
-    sqlx::query(
+    execute(
+        tx,
         "INSERT INTO allowances (subject, since, spent) VALUES (?1, ?2, ?3)
          ON CONFLICT (subject) DO UPDATE SET since = ?2, spent = ?3",
+        params![allowance.subject, since.unix_timestamp(), spent + 1],
     )
-    .bind(&allowance.subject)
-    .bind(since.unix_timestamp())
-    .bind(spent + 1)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .map(drop)
 }
 
 impl AllowanceStore for SqliteStore {
@@ -48,21 +46,16 @@ impl AllowanceStore for SqliteStore {
         allowance: &'a Allowance,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            spend(&mut tx, allowance, now).await?;
-            append(&mut tx, event, now).await?;
-            Ok(tx.commit().await?)
-        })
+        Box::pin(self.connections.write(move |tx| {
+            spend(tx, allowance, now)?;
+            append(tx, event, now)
+        }))
     }
 
     fn prune_allowances(&self, before: OffsetDateTime) -> Answer<'_, ()> {
-        Box::pin(async move {
-            sqlx::query("DELETE FROM allowances WHERE since < ?")
-                .bind(before.unix_timestamp())
-                .execute(&self.pool)
-                .await?;
-            Ok(())
-        })
+        Box::pin(self.connections.write(move |tx| {
+            let old = "DELETE FROM allowances WHERE since < ?";
+            execute(tx, old, [before.unix_timestamp()]).map(drop)
+        }))
     }
 }

@@ -1,11 +1,15 @@
 use common::identity::{Alias, Role};
 use root_ca::{LedgerEntry, RevocationReason, RevokedCertificate, Serial};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use rusqlite::types::Value;
+use rusqlite::{Row, params, params_from_iter};
 use time::OffsetDateTime;
 
 use super::audit_log::append;
-use super::{SqliteStore, Write, damaged, ledger, number, read_time, right, seconds};
+use super::connections::Write;
+use super::rows::{
+    all, column, counted, execute, first, number, only, optional_time, signed, time,
+};
+use super::{SqliteStore, damaged, device, ledger, right};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
     Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
@@ -15,58 +19,67 @@ use crate::store::{
 /// Revokes every certificate of a person that has not ended, signed or about to be; and, unless it
 /// is only for another role, those too that have ended and might still be renewed. Says how many
 /// were in force.
-pub(super) async fn revoke_all(
-    tx: &mut Write,
+pub(super) fn revoke_all(
+    tx: &mut Write<'_>,
     alias: &Alias,
     reason: RevocationReason,
     role_changed: bool,
     now: OffsetDateTime,
 ) -> Result<u64, StoreError> {
-    let in_force: i64 = sqlx::query_scalar(
+    let in_force = only(
+        tx,
         "SELECT count(*) FROM certificates
          WHERE alias = ? AND revoked_at IS NULL AND not_after >= ?",
-    )
-    .bind(alias.as_str())
-    .bind(now.unix_timestamp())
-    .fetch_one(&mut **tx)
-    .await?;
+        params![alias.as_str(), now.unix_timestamp()],
+        counted,
+    )?;
     let since = if role_changed { now } else { now - MAX_GRACE };
-    sqlx::query(
+    execute(
+        tx,
         "UPDATE certificates
          SET revoked_at = COALESCE(revoked_at, ?1), reason = ?2, role_changed = ?3
          WHERE alias = ?4 AND not_after >= ?5
            AND (revoked_at IS NULL OR (role_changed AND NOT ?3))",
-    )
-    .bind(now.unix_timestamp())
-    .bind(reason.code())
-    .bind(role_changed)
-    .bind(alias.as_str())
-    .bind(since.unix_timestamp())
-    .execute(&mut **tx)
-    .await?;
-    count_revocation(tx).await?;
-    number(in_force)
+        params![
+            now.unix_timestamp(),
+            reason.code(),
+            role_changed,
+            alias.as_str(),
+            since.unix_timestamp(),
+        ],
+    )?;
+    count_revocation(tx)?;
+    Ok(in_force)
 }
 
-pub(super) async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
-    sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'revocations'")
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+pub(super) fn count_revocation(tx: &Write<'_>) -> Result<(), StoreError> {
+    let counter = "UPDATE counters SET value = value + 1 WHERE name = 'revocations'";
+    execute(tx, counter, []).map(drop)
 }
 
 fn read_serial(bytes: &[u8]) -> Result<Serial, StoreError> {
     Serial::from_bytes(bytes).ok_or_else(|| damaged("an impossible serial number"))
 }
 
+/// The serial number in that column, if there is one.
+fn optional_serial(row: &Row<'_>, name: &str) -> Result<Option<Serial>, StoreError> {
+    column::<Option<Vec<u8>>>(row, name)?
+        .map(|bytes| read_serial(&bytes))
+        .transpose()
+}
+
+/// The serial number in the column of that name.
+pub(super) fn serial(row: &Row<'_>) -> Result<Serial, StoreError> {
+    read_serial(&column::<Vec<u8>>(row, "serial")?)
+}
+
 fn read_revocation(
-    row: &SqliteRow,
+    row: &Row<'_>,
 ) -> Result<Option<(OffsetDateTime, RevocationReason)>, StoreError> {
-    let Some(at) = seconds(row, "revoked_at")? else {
+    let Some(at) = optional_time(row, "revoked_at")? else {
         return Ok(None);
     };
-    let reason: i64 = row.try_get("reason")?;
-    let reason = u8::try_from(reason)
+    let reason = u8::try_from(column::<i64>(row, "reason")?)
         .ok()
         .and_then(RevocationReason::from_code);
     Ok(Some((
@@ -75,38 +88,93 @@ fn read_revocation(
     )))
 }
 
-fn read_certificate(row: &SqliteRow) -> Result<CertificateRecord, StoreError> {
-    let alias: Option<String> = row.try_get("alias")?;
-    let role: Option<String> = row.try_get("role")?;
-    let key: Vec<u8> = row.try_get("key_sha256")?;
-    let renews: Option<Vec<u8>> = row.try_get("renews")?;
-    let state: String = row.try_get("state")?;
+fn read_certificate(row: &Row<'_>) -> Result<CertificateRecord, StoreError> {
+    let alias: Option<String> = column(row, "alias")?;
+    let role: Option<String> = column(row, "role")?;
     let alias = alias.map(|alias| alias.parse::<Alias>()).transpose();
     let role = role.map(|role| role.parse::<Role>()).transpose();
+    let serial = serial(row)?;
     Ok(CertificateRecord {
-        serial: read_serial(row.try_get("serial")?)?,
+        serial,
         alias: alias.map_err(|_| damaged("an impossible alias"))?,
         role: role.map_err(|_| damaged("an impossible role"))?,
-        key_sha256: key
+        key_sha256: column::<Vec<u8>>(row, "key_sha256")?
             .try_into()
             .map_err(|_| damaged("a digest of the wrong length"))?,
-        not_before: read_time(row, "not_before")?,
-        not_after: read_time(row, "not_after")?,
-        signed: state == "signed",
-        renews: renews.as_deref().map(read_serial).transpose()?,
-        created_at: read_time(row, "created_at")?,
+        not_before: time(row, "not_before")?,
+        not_after: time(row, "not_after")?,
+        signed: column::<String>(row, "state")? == "signed",
+        renews: optional_serial(row, "renews")?,
+        device: optional_serial(row, "device")?.unwrap_or(serial),
+        created_at: time(row, "created_at")?,
         revoked: read_revocation(row)?,
-        role_changed: row.try_get("role_changed")?,
+        role_changed: column(row, "role_changed")?,
     })
 }
 
-fn read_revoked(row: &SqliteRow) -> Result<RevokedCertificate, StoreError> {
+fn read_revoked(row: &Row<'_>) -> Result<RevokedCertificate, StoreError> {
     let (revoked_at, reason) = read_revocation(row)?.ok_or_else(|| damaged("a time is missing"))?;
     Ok(RevokedCertificate {
-        serial: read_serial(row.try_get("serial")?)?,
+        serial: serial(row)?,
         revoked_at,
         reason,
     })
+}
+
+fn read_last_crl(row: &Row<'_>) -> Result<LastCrl, StoreError> {
+    Ok(LastCrl {
+        number: number(column(row, "number")?)?,
+        der: column(row, "der")?,
+    })
+}
+
+/// The query for a filter, and what it compares with.
+fn query(filter: &CertificateFilter) -> (String, Vec<Value>) {
+    let mut query = "SELECT * FROM certificates WHERE 1 = 1".to_owned();
+    let mut values = Vec::new();
+    let mut demand = |condition: &str, value: Value| {
+        query.push_str(" AND ");
+        query.push_str(condition);
+        values.push(value);
+    };
+    if let Some(alias) = &filter.alias {
+        demand("alias = ?", alias.to_string().into());
+    }
+    if let Some(role) = &filter.role {
+        demand("role = ?", role.to_string().into());
+    }
+    if let Some(serial) = filter.device_of {
+        demand(
+            "COALESCE(device, serial) =
+                 (SELECT COALESCE(device, serial) FROM certificates WHERE serial = ?)",
+            serial.as_bytes().to_vec().into(),
+        );
+    }
+    if let Some(moment) = filter.ends_before {
+        demand("not_after < ?", moment.unix_timestamp().into());
+    }
+    if let Some(moment) = filter.ends_after {
+        demand("not_after >= ?", moment.unix_timestamp().into());
+    }
+    if let Some(revoked) = filter.revoked {
+        demand("(revoked_at IS NOT NULL) = ?", i64::from(revoked).into());
+    }
+    query.push_str(" ORDER BY created_at DESC, serial LIMIT ?");
+    values.push(i64::from(filter.limit).into());
+    (query, values)
+}
+
+/// Records that the certificate was signed: its holder.
+fn record_signed(tx: &Write<'_>, serial: &Serial) -> Result<Option<String>, StoreError> {
+    first(
+        tx,
+        "UPDATE certificates SET state = 'signed'
+         WHERE serial = ? AND state = 'about_to_sign' AND revoked_at IS NULL
+         RETURNING alias",
+        [serial.as_bytes()],
+        |row| column(row, "alias"),
+    )?
+    .ok_or(StoreError::IssueBlocked)
 }
 
 impl CertificateStore for SqliteStore {
@@ -115,52 +183,35 @@ impl CertificateStore for SqliteStore {
         entry: &'a LedgerEntry,
         issuance: &'a Issuance<'a>,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            ledger::begin(&mut tx, entry, issuance).await?;
-            Ok(tx.commit().await?)
-        })
+        Box::pin(
+            self.connections
+                .write(move |tx| ledger::begin(tx, entry, issuance)),
+        )
     }
 
     fn signed<'a>(&'a self, serial: &'a Serial, issuance: &'a Issuance<'a>) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            let holder: Option<Option<String>> = sqlx::query_scalar(
-                "UPDATE certificates SET state = 'signed'
-                 WHERE serial = ? AND state = 'about_to_sign' AND revoked_at IS NULL
-                 RETURNING alias",
-            )
-            .bind(serial.as_bytes().as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
-            let holder = holder.ok_or(StoreError::IssueBlocked)?;
+        Box::pin(self.connections.write(move |tx| {
+            let holder = record_signed(tx, serial)?;
             let holder = holder.as_deref().unwrap_or("auth-server");
-            let event = match issuance.renews {
-                None => Event {
-                    by: issuance.by,
-                    action: Action::Issue,
-                    object: format!("{serial} of {holder}"),
-                    outcome: OK,
-                },
-                Some(old) => Event {
-                    by: issuance.by,
-                    action: Action::Renew,
-                    object: format!("{serial} of {holder} after {old}"),
-                    outcome: OK,
-                },
+            let (action, object) = match issuance.renews {
+                None => (Action::Issue, format!("{serial} of {holder}")),
+                Some(old) => (Action::Renew, format!("{serial} of {holder} after {old}")),
             };
-            append(&mut tx, &event, issuance.now).await?;
-            Ok(tx.commit().await?)
-        })
+            let event = Event {
+                by: issuance.by,
+                action,
+                object,
+                outcome: OK,
+            };
+            append(tx, &event, issuance.now)
+        }))
     }
 
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<CertificateRecord>> {
+        let by_number = "SELECT * FROM certificates WHERE serial = ?";
         Box::pin(async move {
-            let row = sqlx::query("SELECT * FROM certificates WHERE serial = ?")
-                .bind(serial.as_bytes().as_slice())
-                .fetch_optional(&self.pool)
-                .await?;
-            row.as_ref().map(read_certificate).transpose()
+            self.connections
+                .look(|db| first(db, by_number, [serial.as_bytes()], read_certificate))
         })
     }
 
@@ -169,34 +220,9 @@ impl CertificateStore for SqliteStore {
         filter: &'a CertificateFilter,
     ) -> Answer<'a, Vec<CertificateRecord>> {
         Box::pin(async move {
-            let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new("SELECT * FROM certificates WHERE 1 = 1");
-            if let Some(alias) = &filter.alias {
-                query.push(" AND alias = ").push_bind(alias.to_string());
-            }
-            if let Some(role) = &filter.role {
-                query.push(" AND role = ").push_bind(role.to_string());
-            }
-            if let Some(moment) = filter.ends_before {
-                query
-                    .push(" AND not_after < ")
-                    .push_bind(moment.unix_timestamp());
-            }
-            if let Some(moment) = filter.ends_after {
-                query
-                    .push(" AND not_after >= ")
-                    .push_bind(moment.unix_timestamp());
-            }
-            match filter.revoked {
-                Some(true) => query.push(" AND revoked_at IS NOT NULL"),
-                Some(false) => query.push(" AND revoked_at IS NULL"),
-                None => &mut query,
-            };
-            query
-                .push(" ORDER BY created_at DESC, serial LIMIT ")
-                .push_bind(filter.limit);
-            let rows = query.build().fetch_all(&self.pool).await?;
-            rows.iter().map(read_certificate).collect()
+            let (query, values) = query(filter);
+            self.connections
+                .read(|db| all(db, &query, params_from_iter(values), read_certificate))
         })
     }
 
@@ -206,107 +232,70 @@ impl CertificateStore for SqliteStore {
         reason: RevocationReason,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            right::demand(&mut tx, by, now).await?;
-            let settled: Option<bool> = sqlx::query_scalar(
-                "SELECT revoked_at IS NOT NULL AND NOT role_changed FROM certificates
-                 WHERE serial = ?",
-            )
-            .bind(serial.as_bytes().as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
-            if settled.ok_or(StoreError::NoSuchCertificate { serial: *serial })? {
-                return Ok(());
-            }
-            sqlx::query(
-                "UPDATE certificates
-                 SET revoked_at = COALESCE(revoked_at, ?), reason = ?, role_changed = 0
-                 WHERE serial = ?",
-            )
-            .bind(now.unix_timestamp())
-            .bind(reason.code())
-            .bind(serial.as_bytes().as_slice())
-            .execute(&mut *tx)
-            .await?;
-            count_revocation(&mut tx).await?;
-            let event = Event {
-                by,
-                action: Action::RevokeCertificate,
-                object: format!("{serial} ({reason})"),
-                outcome: OK,
+    ) -> Answer<'a, Option<u64>> {
+        Box::pin(self.connections.write(move |tx| {
+            right::demand(tx, by, now)?;
+            let Some(in_force) = device::revoke(tx, serial, reason, now)? else {
+                return Ok(None);
             };
-            append(&mut tx, &event, now).await?;
-            Ok(tx.commit().await?)
-        })
+            count_revocation(tx)?;
+            let named = in_force.iter().filter(|other| *other != serial);
+            for serial in named.chain([serial]) {
+                let event = Event {
+                    by,
+                    action: Action::RevokeCertificate,
+                    object: format!("{serial} ({reason})"),
+                    outcome: OK,
+                };
+                append(tx, &event, now)?;
+            }
+            Ok(u64::try_from(in_force.len()).ok())
+        }))
     }
 
     fn listable(&self, since: OffsetDateTime) -> Answer<'_, u64> {
-        Box::pin(async move { ledger::listable(&mut *self.pool.acquire().await?, since).await })
+        Box::pin(async move { self.connections.read(|db| ledger::listable(db, since)) })
     }
 
     fn revoked(&self, since: OffsetDateTime) -> Answer<'_, Vec<RevokedCertificate>> {
+        let revoked = "SELECT serial, revoked_at, reason FROM certificates
+             WHERE revoked_at IS NOT NULL AND not_after >= ? ORDER BY revoked_at, serial";
         Box::pin(async move {
-            let rows = sqlx::query(
-                "SELECT serial, revoked_at, reason FROM certificates
-                 WHERE revoked_at IS NOT NULL AND not_after >= ? ORDER BY revoked_at, serial",
-            )
-            .bind(since.unix_timestamp())
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(read_revoked).collect()
+            self.connections
+                .read(|db| all(db, revoked, [since.unix_timestamp()], read_revoked))
         })
     }
 
     fn revocations(&self) -> Answer<'_, u64> {
-        Box::pin(async move {
-            let value: i64 =
-                sqlx::query_scalar("SELECT value FROM counters WHERE name = 'revocations'")
-                    .fetch_one(&self.pool)
-                    .await?;
-            number(value)
-        })
+        let counter = "SELECT value FROM counters WHERE name = 'revocations'";
+        Box::pin(async move { self.connections.look(|db| only(db, counter, [], counted)) })
     }
 
     fn next_crl_number(&self) -> Answer<'_, u64> {
-        Box::pin(async move {
-            let value: i64 = sqlx::query_scalar(
-                "UPDATE counters SET value = value + 1 WHERE name = 'crl_number' RETURNING value",
-            )
-            .fetch_one(&self.pool)
-            .await?;
-            number(value)
-        })
+        Box::pin(self.connections.write(|tx| {
+            let next = "UPDATE counters SET value = value + 1 WHERE name = 'crl_number'
+                 RETURNING value";
+            only(tx, next, [], counted)
+        }))
     }
 
     fn keep_crl<'a>(&'a self, number: u64, der: &'a [u8]) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let number = i64::try_from(number).map_err(|_| damaged("a number out of range"))?;
-            sqlx::query(
+        Box::pin(self.connections.write(move |tx| {
+            execute(
+                tx,
                 "INSERT INTO last_crl (only, number, der) VALUES (1, ?1, ?2)
                  ON CONFLICT (only) DO UPDATE SET number = ?1, der = ?2 WHERE number < ?1",
+                params![signed(number)?, der],
             )
-            .bind(number)
-            .bind(der)
-            .execute(&self.pool)
-            .await?;
-            Ok(())
-        })
+            .map(drop)
+        }))
     }
 
     fn last_crl(&self) -> Answer<'_, Option<LastCrl>> {
+        let last = "SELECT number, der FROM last_crl";
         Box::pin(async move {
-            let row = sqlx::query("SELECT number, der FROM last_crl")
-                .fetch_optional(&self.pool)
-                .await?;
-            row.map(|row| {
-                Ok(LastCrl {
-                    number: number(row.try_get("number")?)?,
-                    der: row.try_get("der")?,
-                })
-            })
-            .transpose()
+            self.connections
+                .look(|db| first(db, last, [], read_last_crl))
         })
     }
 }

@@ -5,62 +5,65 @@ mod allowances;
 mod attempts;
 mod audit_log;
 mod certificates;
+mod connections;
+mod device;
 mod ledger;
 mod right;
+mod rows;
 mod upkeep;
 mod users;
 
-use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use common::identity::Fingerprint;
-use sqlx::migrate::MigrateError;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
-use time::OffsetDateTime;
+use rusqlite::{Connection, ErrorCode};
+use rusqlite_migration::{M, Migrations};
 
 use super::{Answer, Store, StoreError};
-use crate::audit::Action;
-use crate::metrics::metrics;
+use connections::Connections;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+macro_rules! migration {
+    ($name:literal) => {
+        M::up(include_str!(concat!("../../../migrations/", $name, ".sql")))
+    };
+}
 
-/// How long a writer waits for another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_CONNECTIONS: u32 = 4;
+/// What is done to an empty file, in order. A store counts what it has had (`user_version`).
+const STEPS: &[M<'static>] = &[
+    migration!("0001_accounts_and_certificates"),
+    migration!("0002_successful_logins"),
+    migration!("0003_accounts"),
+    migration!("0005_renewals"),
+    migration!("0007_checkpoints"),
+    migration!("0008_bounds"),
+    migration!("0009_told_entries"),
+];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// A store in one SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    pool: SqlitePool,
+    connections: Arc<Connections>,
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
         let detail = error.to_string();
-        let code = error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xff);
-        match code {
-            // SQLITE_CORRUPT and SQLITE_NOTADB.
-            Some(11 | 26) => Self::Damaged { detail },
-            // SQLITE_CANTOPEN.
-            Some(14) => Self::Missing,
-            _ => Self::Unusable { detail },
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { detail },
+            Some(ErrorCode::CannotOpen) => Self::Missing,
+            Some(_) => Self::Unusable { detail },
+            // A value that its column cannot hold.
+            None => Self::Damaged { detail },
         }
     }
 }
 
-impl From<MigrateError> for StoreError {
-    fn from(error: MigrateError) -> Self {
+impl From<rusqlite_migration::Error> for StoreError {
+    fn from(error: rusqlite_migration::Error) -> Self {
         match error {
-            MigrateError::Execute(error) => error.into(),
+            rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
             error => Self::Unusable {
                 detail: error.to_string(),
             },
@@ -82,17 +85,37 @@ fn demand_content(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+fn check(db: &Connection, root: &Fingerprint) -> Result<(), StoreError> {
+    let verdict: String = rows::only(db, "PRAGMA integrity_check(1)", [], rows::value)?;
+    if verdict != "ok" {
+        return Err(damaged(verdict));
+    }
+    let named = "SELECT value FROM meta WHERE name = 'root'";
+    let stored: Option<String> =
+        rows::first(db, named, [], rows::value).map_err(|_| damaged("a table is missing"))?;
+    match stored {
+        Some(stored) if stored == root.to_string() => Ok(()),
+        Some(_) => Err(StoreError::ForeignRoot),
+        None => Err(damaged("it names no root certificate")),
+    }
+}
+
 impl SqliteStore {
     /// Lays a new store out in the empty file `path`, for the organisation of that root.
     ///
     /// # Errors
     /// When the file cannot be used.
     pub async fn create(path: &Path, root: &Fingerprint) -> Result<Self, StoreError> {
-        let store = Self::connect(path).await?;
-        MIGRATIONS.run(&store.pool).await?;
-        sqlx::query("INSERT INTO meta (name, value) VALUES ('root', ?)")
-            .bind(root.to_string())
-            .execute(&store.pool)
+        let store = Self::connect(path)?;
+        let connections = &store.connections;
+        connections
+            .upkeep(|db| Ok(MIGRATIONS.to_latest(db)?))
+            .await?;
+        connections
+            .write(|tx| {
+                let name = "INSERT INTO meta (name, value) VALUES ('root', ?)";
+                rows::execute(tx, name, [root.to_string()])
+            })
             .await?;
         Ok(store)
     }
@@ -103,9 +126,14 @@ impl SqliteStore {
     /// When it is missing, damaged, or another organisation's.
     pub async fn open(path: &Path, root: &Fingerprint) -> Result<Self, StoreError> {
         demand_content(path)?;
-        let store = Self::connect(path).await?;
-        store.check(root).await?;
-        MIGRATIONS.run(&store.pool).await?;
+        let store = Self::connect(path)?;
+        store
+            .connections
+            .upkeep(|db| {
+                check(db, root)?;
+                Ok(MIGRATIONS.to_latest(db)?)
+            })
+            .await?;
         Ok(store)
     }
 
@@ -119,125 +147,37 @@ impl SqliteStore {
         root: &Fingerprint,
     ) -> Result<(Self, bool), StoreError> {
         demand_content(path)?;
-        let store = Self::connect(path).await?;
-        store.check(root).await?;
-        let done: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success")
-            .fetch_one(&store.pool)
+        let store = Self::connect(path)?;
+        let current = store
+            .connections
+            .upkeep(|db| {
+                check(db, root)?;
+                Ok(MIGRATIONS.pending_migrations(db)? == 0)
+            })
             .await?;
-        let current = usize::try_from(done).is_ok_and(|done| done == MIGRATIONS.iter().count());
         Ok((store, current))
     }
 
-    async fn connect(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool })
-    }
-
-    async fn check(&self, root: &Fingerprint) -> Result<(), StoreError> {
-        let verdict: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
-            .fetch_one(&self.pool)
-            .await?;
-        if verdict != "ok" {
-            return Err(damaged(verdict));
-        }
-        let stored: Option<String> =
-            sqlx::query_scalar("SELECT value FROM meta WHERE name = 'root'")
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(|_| damaged("a table is missing"))?;
-        match stored {
-            Some(stored) if stored == root.to_string() => Ok(()),
-            Some(_) => Err(StoreError::ForeignRoot),
-            None => Err(damaged("it names no root certificate")),
-        }
-    }
-
-    /// A transaction that holds the write lock from its first moment: what it reads stays true.
-    async fn write(&self) -> Result<Write, StoreError> {
-        let began = Instant::now();
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        metrics().store("write_lock", began.elapsed());
-        Ok(Write {
-            transaction,
-            entries: Vec::new(),
+    fn connect(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            connections: Arc::new(Connections::open(path)?),
         })
     }
 }
 
 impl Store for SqliteStore {
     fn close(&self) -> Answer<'_, ()> {
-        Box::pin(async move {
-            self.pool.close().await;
-            Ok(())
-        })
+        Box::pin(self.connections.close())
     }
-}
-
-/// A transaction that changes something, and the entries that it adds to the audit log: they are
-/// counted when they are there, not before.
-struct Write {
-    transaction: Transaction<'static, Sqlite>,
-    entries: Vec<(Action, String)>,
-}
-
-impl Write {
-    async fn commit(self) -> Result<(), sqlx::Error> {
-        self.transaction.commit().await?;
-        for (action, outcome) in &self.entries {
-            metrics().count(*action, outcome);
-        }
-        Ok(())
-    }
-}
-
-impl Deref for Write {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.transaction
-    }
-}
-
-impl DerefMut for Write {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
-    }
-}
-
-fn seconds(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, StoreError> {
-    row.try_get::<Option<i64>, _>(column)?
-        .map(|seconds| {
-            OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| damaged("a time out of range"))
-        })
-        .transpose()
-}
-
-fn read_time(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, StoreError> {
-    seconds(row, column)?.ok_or_else(|| damaged("a time is missing"))
-}
-
-fn number(value: i64) -> Result<u64, StoreError> {
-    u64::try_from(value).map_err(|_| damaged("a negative number"))
-}
-
-fn count(row: &SqliteRow, column: &str) -> Result<u32, StoreError> {
-    u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| damaged("an impossible count"))
 }
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
-    use crate::audit::{Actor, Event, OK};
+    use crate::audit::{Action, Actor, Event, OK};
+    use crate::metrics::metrics;
     use crate::store::AuditStore;
 
     #[tokio::test]
@@ -258,14 +198,18 @@ mod tests {
         let now = OffsetDateTime::now_utc();
         let counted = || metrics().counted(Action::Backup, OK);
         let before = counted();
-        let mut tx = store.write().await.unwrap();
-        audit_log::append(&mut tx, &event, now).await.unwrap();
-        drop(tx);
+        let rolled_back = store.connections.write(|tx| {
+            audit_log::append(tx, &event, now)?;
+            Err::<(), _>(damaged("something else failed"))
+        });
+        assert!(rolled_back.await.is_err());
         assert_eq!(counted(), before);
-        let mut tx = store.write().await.unwrap();
-        audit_log::append(&mut tx, &event, now).await.unwrap();
-        assert_eq!(counted(), before);
-        tx.commit().await.unwrap();
+        let committed = store.connections.write(|tx| {
+            audit_log::append(tx, &event, now)?;
+            assert_eq!(counted(), before);
+            Ok(())
+        });
+        committed.await.unwrap();
         assert_eq!(counted(), before + 1);
         assert_eq!(store.audit_end().await.unwrap().after, 1);
     }

@@ -1,82 +1,85 @@
 use std::path::Path;
 use std::time::Instant;
 
-use sqlx::Row;
+use rusqlite::{Connection, Row, params};
 use time::OffsetDateTime;
 
+use super::SqliteStore;
 use super::audit_log::append;
 use super::certificates::count_revocation;
-use super::{SqliteStore, damaged, number};
+use super::rows::{execute, number, only, signed};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::metrics::metrics;
 use crate::store::{Answer, Census, StoreError, UpkeepStore, UserState};
 
-impl SqliteStore {
-    async fn counted(&self, query: &'static str, now: i64) -> Result<Vec<u64>, StoreError> {
-        let row = sqlx::query(query).bind(now).fetch_one(&self.pool).await?;
-        (0..row.len())
-            .map(|at| number(row.try_get(at)?))
-            .collect::<Result<_, _>>()
+fn counts<const N: usize>(row: &Row<'_>) -> Result<[u64; N], StoreError> {
+    let mut counts = [0; N];
+    for (column, count) in counts.iter_mut().enumerate() {
+        *count = number(row.get(column)?)?;
     }
+    Ok(counts)
 }
 
-fn exactly<const N: usize>(counts: Vec<u64>) -> Result<[u64; N], StoreError> {
-    counts
-        .try_into()
-        .map_err(|_| damaged("a count has the wrong form"))
+fn census(db: &Connection, now: OffsetDateTime) -> Result<Census, StoreError> {
+    let [active, disabled, removed] = only(
+        db,
+        "SELECT count(*) FILTER (WHERE state = 'active'),
+                count(*) FILTER (WHERE state = 'disabled'),
+                count(*) FILTER (WHERE state = 'removed') FROM users",
+        [],
+        counts,
+    )?;
+    let [revoked, unsigned, expired, valid] = only(
+        db,
+        "SELECT count(*) FILTER (WHERE revoked_at IS NOT NULL),
+                count(*) FILTER (WHERE revoked_at IS NULL AND state <> 'signed'),
+                count(*) FILTER (WHERE revoked_at IS NULL AND state = 'signed'
+                                 AND not_after < ?1),
+                count(*) FILTER (WHERE revoked_at IS NULL AND state = 'signed'
+                                 AND not_after >= ?1) FROM certificates",
+        params![now.unix_timestamp()],
+        counts,
+    )?;
+    let [revocations, crl_number] = only(
+        db,
+        "SELECT (SELECT value FROM counters WHERE name = 'revocations'),
+                (SELECT value FROM counters WHERE name = 'crl_number')",
+        [],
+        counts,
+    )?;
+    Ok(Census {
+        users: [
+            (UserState::Active, active),
+            (UserState::Disabled, disabled),
+            (UserState::Removed, removed),
+        ],
+        valid,
+        expired,
+        revoked,
+        unsigned,
+        revocations,
+        crl_number,
+    })
 }
 
 impl UpkeepStore for SqliteStore {
     fn census(&self, now: OffsetDateTime) -> Answer<'_, Census> {
         Box::pin(async move {
             let began = Instant::now();
-            let now = now.unix_timestamp();
-            let users = "SELECT count(*) FILTER (WHERE state = 'active'),
-                        count(*) FILTER (WHERE state = 'disabled'),
-                        count(*) FILTER (WHERE state = 'removed') FROM users WHERE ?1 = ?1";
-            let certificates = "SELECT
-                        count(*) FILTER (WHERE revoked_at IS NOT NULL),
-                        count(*) FILTER (WHERE revoked_at IS NULL AND state <> 'signed'),
-                        count(*) FILTER (WHERE revoked_at IS NULL AND state = 'signed'
-                                         AND not_after < ?1),
-                        count(*) FILTER (WHERE revoked_at IS NULL AND state = 'signed'
-                                         AND not_after >= ?1) FROM certificates";
-            let counters = "SELECT
-                        (SELECT value FROM counters WHERE name = 'revocations'),
-                        (SELECT value FROM counters WHERE name = 'crl_number') WHERE ?1 = ?1";
-            let [active, disabled, removed] = exactly(self.counted(users, now).await?)?;
-            let [revoked, unsigned, expired, valid] =
-                exactly(self.counted(certificates, now).await?)?;
-            let [revocations, crl_number] = exactly(self.counted(counters, now).await?)?;
+            let census = self.connections.read(|db| census(db, now))?;
             metrics().store("count", began.elapsed());
-            Ok(Census {
-                users: [
-                    (UserState::Active, active),
-                    (UserState::Disabled, disabled),
-                    (UserState::Removed, removed),
-                ],
-                valid,
-                expired,
-                revoked,
-                unsigned,
-                revocations,
-                crl_number,
-            })
+            Ok(census)
         })
     }
 
     fn snapshot_to<'a>(&'a self, path: &'a Path) -> Answer<'a, ()> {
-        Box::pin(async move {
+        Box::pin(self.connections.upkeep(move |db| {
             let name = path.to_str().ok_or_else(|| StoreError::Unusable {
                 detail: "the path is not text in UTF-8".into(),
             })?;
             // One read transaction: writers go on meanwhile.
-            sqlx::query("VACUUM INTO ?")
-                .bind(name)
-                .execute(&self.pool)
-                .await?;
-            Ok(())
-        })
+            execute(db, "VACUUM INTO ?", [name]).map(drop)
+        }))
     }
 
     fn resume_after_restore<'a>(
@@ -85,33 +88,27 @@ impl UpkeepStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let wanted = i64::try_from(crl_number).map_err(|_| damaged("a number out of range"))?;
-            let mut tx = self.write().await?;
-            let moved = sqlx::query(
+        Box::pin(self.connections.write(move |tx| {
+            let moved = execute(
+                tx,
                 "UPDATE counters SET value = ?1 WHERE name = 'crl_number' AND value < ?1",
-            )
-            .bind(wanted)
-            .execute(&mut *tx)
-            .await?;
-            if moved.rows_affected() != 1 {
+                [signed(crl_number)?],
+            )?;
+            if moved != 1 {
                 return Err(StoreError::Unusable {
                     detail: "its last CRL number is not below the new one".into(),
                 });
             }
             // Peers may have a newer one.
-            sqlx::query("DELETE FROM last_crl")
-                .execute(&mut *tx)
-                .await?;
-            count_revocation(&mut tx).await?;
+            execute(tx, "DELETE FROM last_crl", [])?;
+            count_revocation(tx)?;
             let event = Event {
                 by,
                 action: Action::Restore,
                 object: format!("CRL numbers go on after {crl_number}"),
                 outcome: OK,
             };
-            append(&mut tx, &event, now).await?;
-            Ok(tx.commit().await?)
-        })
+            append(tx, &event, now)
+        }))
     }
 }

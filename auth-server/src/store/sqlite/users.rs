@@ -1,27 +1,29 @@
 use common::identity::{Alias, Role};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use rusqlite::types::{Null, Value};
+use rusqlite::{Row, params, params_from_iter};
 use time::OffsetDateTime;
 
 use super::allowances::spend;
 use super::attempts::remember_success;
 use super::audit_log::append;
 use super::certificates::revoke_all;
-use super::{SqliteStore, Write, count, damaged, read_time, right, seconds};
+use super::connections::Write;
+use super::rows::{all, column, count, execute, first, optional_time, time, value};
+use super::{SqliteStore, damaged, right};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
-    Answer, Details, NewUser, Password, PasswordChange, PasswordHash, StoreError, SuccessfulLogin,
-    User, UserChange, UserState, UserStore,
+    Allowance, Answer, Details, NewUser, Password, PasswordChange, PasswordHash, StoreError,
+    SuccessfulLogin, User, UserChange, UserState, UserStore,
 };
 
 fn read_role(role: &str) -> Result<Role, StoreError> {
     role.parse().map_err(|_| damaged("an impossible role"))
 }
 
-fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
-    let alias: String = row.try_get("alias")?;
-    let role: String = row.try_get("role")?;
-    let state: String = row.try_get("state")?;
+fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
+    let alias: String = column(row, "alias")?;
+    let role: String = column(row, "role")?;
+    let state: String = column(row, "state")?;
     let state = UserState::ALL
         .into_iter()
         .find(|known| known.as_str() == state);
@@ -29,117 +31,88 @@ fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
         alias: alias.parse().map_err(|_| damaged("an impossible alias"))?,
         role: read_role(&role)?,
         password: Password {
-            hash: PasswordHash::new(row.try_get("password")?),
-            one_time_until: seconds(row, "one_time_until")?,
+            hash: PasswordHash::new(column(row, "password")?),
+            one_time_until: optional_time(row, "one_time_until")?,
         },
         state: state.ok_or_else(|| damaged("an unknown state of a user"))?,
         details: Details {
-            display_name: row.try_get("display_name")?,
-            email: row.try_get("email")?,
+            display_name: column(row, "display_name")?,
+            email: column(row, "email")?,
         },
         failed_logins: count(row, "failed_logins")?,
-        created_at: read_time(row, "created_at")?,
-        last_login_at: seconds(row, "last_login_at")?,
+        created_at: time(row, "created_at")?,
+        last_login_at: optional_time(row, "last_login_at")?,
     })
 }
 
+/// The columns that a change sets.
+fn columns(change: UserChange<'_>) -> Vec<(&'static str, Value)> {
+    let text = |text: &str| Value::from(text.to_owned());
+    let state = |state: UserState| ("state", text(state.as_str()));
+    match change {
+        UserChange::Password(password) => vec![
+            ("password", text(password.hash.expose())),
+            ("one_time_until", until(password).into()),
+        ],
+        UserChange::Role(role) => vec![("role", text(role.as_str()))],
+        UserChange::Enable => vec![state(UserState::Active)],
+        UserChange::Disable | UserChange::Revoke(_) => vec![state(UserState::Disabled)],
+        UserChange::Remove => vec![
+            state(UserState::Removed),
+            ("password", text("")),
+            ("one_time_until", Null.into()),
+            ("display_name", text("")),
+            ("email", text("")),
+        ],
+        UserChange::Unlock => vec![("failed_logins", 0.into())],
+    }
+}
+
 /// Makes a change to the row of a person who was not removed.
-async fn update(
-    tx: &mut Write,
+fn update(
+    tx: &Write<'_>,
     alias: &Alias,
     change: UserChange<'_>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("UPDATE users SET changed_at = ");
-    query.push_bind(now.unix_timestamp());
-    let mut set = |column: &str, value: &str| {
-        query
-            .push(format_args!(", {column} = "))
-            .push_bind(value.to_owned());
-    };
-    match change {
-        UserChange::Password(password) => {
-            set("password", password.hash.expose());
-            let until = password.one_time_until.map(OffsetDateTime::unix_timestamp);
-            query.push(", one_time_until = ").push_bind(until);
-        }
-        UserChange::Role(role) => set("role", role.as_str()),
-        UserChange::Enable => set("state", UserState::Active.as_str()),
-        UserChange::Disable | UserChange::Revoke(_) => set("state", UserState::Disabled.as_str()),
-        UserChange::Remove => {
-            set("state", UserState::Removed.as_str());
-            for column in ["password", "display_name", "email"] {
-                set(column, "");
-            }
-            query.push(", one_time_until = NULL");
-        }
-        UserChange::Unlock => {
-            query.push(", failed_logins = 0");
-        }
+    let mut statement = "UPDATE users SET changed_at = ?".to_owned();
+    let mut values = vec![Value::from(now.unix_timestamp())];
+    for (column, value) in columns(change) {
+        statement.push_str(", ");
+        statement.push_str(column);
+        statement.push_str(" = ?");
+        values.push(value);
     }
-    query.push(" WHERE state <> 'removed' AND alias = ");
-    query.push_bind(alias.as_str());
-    let done = query.build().execute(&mut **tx).await?;
-    demand_found(alias, done.rows_affected())
+    statement.push_str(" WHERE state <> 'removed' AND alias = ?");
+    values.push(alias.to_string().into());
+    demand_found(alias, execute(tx, &statement, params_from_iter(values))?)
 }
 
-fn demand_found(alias: &Alias, rows: u64) -> Result<(), StoreError> {
+fn demand_found(alias: &Alias, rows: usize) -> Result<(), StoreError> {
     let alias = alias.clone();
     (rows > 0)
         .then_some(())
         .ok_or(StoreError::NoSuchUser { alias })
 }
 
-async fn forget_failures(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
+fn until(password: &Password) -> Option<i64> {
+    password.one_time_until.map(OffsetDateTime::unix_timestamp)
+}
+
+fn forget_failures(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {
     // An alias holds no wildcard of LIKE.
-    sqlx::query(
+    execute(
+        tx,
         "DELETE FROM attempts
          WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
+        [alias.as_str()],
     )
-    .bind(alias.as_str())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .map(drop)
 }
 
-async fn make(tx: &mut Write, change: &Change<'_>) -> Result<u64, StoreError> {
-    if change.update(tx).await? == 0 {
-        return Err(StoreError::NoSuchUser {
-            alias: change.alias.clone(),
-        });
-    }
-    let revoked = match change.revoke {
-        Some(reason) => {
-            let role_changed = matches!(change.set, Set::Role(_));
-            revoke_all(tx, change.alias, reason, role_changed, change.now).await?
-        }
-        None => 0,
-    };
-    if matches!(change.set, Set::NoFailures) {
-        // An alias holds no wildcard of LIKE.
-        sqlx::query(
-            "DELETE FROM attempts
-             WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
-        )
-        .bind(change.alias.as_str())
-        .execute(&mut **tx)
-        .await?;
-    }
-    let event = Event {
-        by: change.by,
-        action: change.action,
-        object: format!("{}{}", change.alias, change.remark),
-        outcome: OK,
-    };
-    append(tx, &event, change.now).await?;
-    Ok(revoked)
-}
-
-async fn demand_free(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
-    let state: Option<String> = sqlx::query_scalar("SELECT state FROM users WHERE alias = ?")
-        .bind(alias.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
+fn demand_free(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {
+    let state = "SELECT state FROM users WHERE alias = ?";
+    let state: Option<String> = first(tx, state, [alias.as_str()], value)?;
     let alias = alias.clone();
     match state.as_deref() {
         None => Ok(()),
@@ -148,23 +121,96 @@ async fn demand_free(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
     }
 }
 
-async fn insert(tx: &mut Write, user: &NewUser, now: OffsetDateTime) -> Result<(), StoreError> {
-    let until = user.password.one_time_until;
-    sqlx::query(
+fn insert(tx: &Write<'_>, user: &NewUser, now: OffsetDateTime) -> Result<(), StoreError> {
+    execute(
+        tx,
         "INSERT INTO users (alias, role, password, one_time_until, display_name, email,
              state, created_at, changed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'active', ?7, ?7)",
+        params![
+            user.alias.as_str(),
+            user.role.as_str(),
+            user.password.hash.expose(),
+            until(&user.password),
+            user.details.display_name,
+            user.details.email,
+            now.unix_timestamp(),
+        ],
     )
-    .bind(user.alias.as_str())
-    .bind(user.role.as_str())
-    .bind(user.password.hash.expose())
-    .bind(until.map(OffsetDateTime::unix_timestamp))
-    .bind(&user.details.display_name)
-    .bind(&user.details.email)
-    .bind(now.unix_timestamp())
-    .execute(&mut **tx)
-    .await?;
+    .map(drop)
+}
+
+fn add(
+    tx: &mut Write<'_>,
+    users: &[NewUser],
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    right::demand(tx, by, now)?;
+    for user in users {
+        demand_free(tx, &user.alias)?;
+        insert(tx, user, now)?;
+        let event = Event {
+            by,
+            action: Action::AddUser,
+            object: format!("{} as {}", user.alias, user.role),
+            outcome: OK,
+        };
+        append(tx, &event, now)?;
+    }
     Ok(())
+}
+
+fn replace_password(
+    tx: &Write<'_>,
+    change: &PasswordChange<'_>,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let changed = execute(
+        tx,
+        "UPDATE users SET changed_at = ?1, password = ?2, one_time_until = ?3
+         WHERE alias = ?4 AND password = ?5 AND state = 'active'",
+        params![
+            now.unix_timestamp(),
+            change.new.hash.expose(),
+            until(change.new),
+            change.alias.as_str(),
+            change.old.expose(),
+        ],
+    )?;
+    match changed {
+        0 => Err(StoreError::PasswordReplaced),
+        _ => Ok(()),
+    }
+}
+
+/// Replaces the details of a person who was not removed: whether they are others.
+fn replace_details(
+    tx: &Write<'_>,
+    alias: &Alias,
+    details: &Details,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let (display_name, email) = (&details.display_name, &details.email);
+    let are_the_same = first(
+        tx,
+        "SELECT display_name = ?1 AND email = ?2 FROM users
+         WHERE alias = ?3 AND state <> 'removed'",
+        params![display_name, email, alias.as_str()],
+        value,
+    )?;
+    match are_the_same {
+        None => Err(StoreError::NoSuchUser {
+            alias: alias.clone(),
+        }),
+        Some(true) => Ok(false),
+        Some(false) => execute(
+            tx,
+            "UPDATE users SET changed_at = ?1, display_name = ?2, email = ?3 WHERE alias = ?4",
+            params![now.unix_timestamp(), display_name, email, alias.as_str()],
+        )
+        .map(|_| true),
+    }
 }
 
 impl UserStore for SqliteStore {
@@ -191,51 +237,27 @@ impl UserStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            right::demand(&mut tx, by, now).await?;
-            for user in users {
-                demand_free(&mut tx, &user.alias).await?;
-                insert(&mut tx, user, now).await?;
-                let event = Event {
-                    by,
-                    action: Action::AddUser,
-                    object: format!("{} as {}", user.alias, user.role),
-                    outcome: OK,
-                };
-                append(&mut tx, &event, now).await?;
-            }
-            Ok(tx.commit().await?)
-        })
+        Box::pin(self.connections.write(move |tx| add(tx, users, by, now)))
     }
 
     fn user<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<User>> {
+        let by_name = "SELECT * FROM users WHERE alias = ?";
         Box::pin(async move {
-            let row = sqlx::query("SELECT * FROM users WHERE alias = ?")
-                .bind(alias.as_str())
-                .fetch_optional(&self.pool)
-                .await?;
-            row.as_ref().map(read_user).transpose()
+            self.connections
+                .look(|db| first(db, by_name, [alias.as_str()], read_user))
         })
     }
 
     fn users(&self) -> Answer<'_, Vec<User>> {
-        Box::pin(async move {
-            let rows = sqlx::query("SELECT * FROM users WHERE state <> 'removed' ORDER BY alias")
-                .fetch_all(&self.pool)
-                .await?;
-            rows.iter().map(read_user).collect()
-        })
+        let present = "SELECT * FROM users WHERE state <> 'removed' ORDER BY alias";
+        Box::pin(async move { self.connections.read(|db| all(db, present, [], read_user)) })
     }
 
     fn roles(&self) -> Answer<'_, Vec<Role>> {
+        let roles = "SELECT DISTINCT role FROM users WHERE state <> 'removed' ORDER BY role";
         Box::pin(async move {
-            let roles: Vec<String> = sqlx::query_scalar(
-                "SELECT DISTINCT role FROM users WHERE state <> 'removed' ORDER BY role",
-            )
-            .fetch_all(&self.pool)
-            .await?;
-            roles.iter().map(|role| read_role(role)).collect()
+            self.connections
+                .read(|db| all(db, roles, [], |row| read_role(&value::<String>(row)?)))
         })
     }
 
@@ -246,31 +268,29 @@ impl UserStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, u64> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            right::demand(&mut tx, by, now).await?;
-            update(&mut tx, alias, change, now).await?;
+        Box::pin(self.connections.write(move |tx| {
+            right::demand(tx, by, now)?;
+            update(tx, alias, change, now)?;
             let revoked = match change.revokes() {
                 Some(reason) => {
                     let role_changed = matches!(change, UserChange::Role(_));
-                    revoke_all(&mut tx, alias, reason, role_changed, now).await?
+                    revoke_all(tx, alias, reason, role_changed, now)?
                 }
                 None => 0,
             };
             if matches!(change, UserChange::Unlock) {
-                forget_failures(&mut tx, alias).await?;
+                forget_failures(tx, alias)?;
             }
-            right::demand_an_administrator(&mut tx, by).await?;
+            right::demand_an_administrator(tx, by)?;
             let event = Event {
                 by,
                 action: change.action(),
                 object: change.object(alias),
                 outcome: OK,
             };
-            append(&mut tx, &event, now).await?;
-            tx.commit().await?;
+            append(tx, &event, now)?;
             Ok(revoked)
-        })
+        }))
     }
 
     fn change_password<'a>(
@@ -280,33 +300,17 @@ impl UserStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            let until = change.new.one_time_until;
-            let changed = sqlx::query(
-                "UPDATE users SET changed_at = ?1, password = ?2, one_time_until = ?3
-                 WHERE alias = ?4 AND password = ?5 AND state = 'active'",
-            )
-            .bind(now.unix_timestamp())
-            .bind(change.new.hash.expose())
-            .bind(until.map(OffsetDateTime::unix_timestamp))
-            .bind(change.alias.as_str())
-            .bind(change.old.expose())
-            .execute(&mut *tx)
-            .await?;
-            if changed.rows_affected() == 0 {
-                return Err(StoreError::PasswordReplaced);
-            }
-            remember_success(&mut tx, login, now).await?;
+        Box::pin(self.connections.write(move |tx| {
+            replace_password(tx, change, now)?;
+            remember_success(tx, login, now)?;
             let event = Event {
                 by,
                 action: Action::SetPassword,
                 object: change.alias.to_string(),
                 outcome: OK,
             };
-            append(&mut tx, &event, now).await?;
-            Ok(tx.commit().await?)
-        })
+            append(tx, &event, now)
+        }))
     }
 
     fn rehash<'a>(
@@ -315,15 +319,14 @@ impl UserStore for SqliteStore {
         old: &'a PasswordHash,
         new: &'a PasswordHash,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            sqlx::query("UPDATE users SET password = ? WHERE alias = ? AND password = ?")
-                .bind(new.expose())
-                .bind(alias.as_str())
-                .bind(old.expose())
-                .execute(&self.pool)
-                .await?;
-            Ok(())
-        })
+        Box::pin(self.connections.write(move |tx| {
+            execute(
+                tx,
+                "UPDATE users SET password = ? WHERE alias = ? AND password = ?",
+                [new.expose(), alias.as_str(), old.expose()],
+            )
+            .map(drop)
+        }))
     }
 
     fn set_details<'a>(
@@ -334,27 +337,18 @@ impl UserStore for SqliteStore {
         by: &'a Actor,
         now: OffsetDateTime,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let mut tx = self.write().await?;
-            let changed = sqlx::query(
-                "UPDATE users SET changed_at = ?1, display_name = ?2, email = ?3
-                 WHERE alias = ?4 AND state <> 'removed'",
-            )
-            .bind(now.unix_timestamp())
-            .bind(&details.display_name)
-            .bind(&details.email)
-            .bind(alias.as_str())
-            .execute(&mut *tx)
-            .await?;
-            demand_found(alias, changed.rows_affected())?;
+        Box::pin(self.connections.write(move |tx| {
+            if !replace_details(tx, alias, details, now)? {
+                return Ok(());
+            }
+            spend(tx, allowance, now)?;
             let event = Event {
                 by,
                 action: Action::SetDetails,
                 object: alias.to_string(),
                 outcome: OK,
             };
-            append(&mut tx, &event, now).await?;
-            Ok(tx.commit().await?)
-        })
+            append(tx, &event, now)
+        }))
     }
 }

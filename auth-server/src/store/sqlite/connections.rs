@@ -1,0 +1,171 @@
+//! Connections to the file: one that writes, and a few that read.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use super::damaged;
+use crate::audit::Action;
+use crate::metrics::metrics;
+use crate::store::StoreError;
+
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Readers that are kept for the next reading; more are opened when they are needed.
+const MAX_IDLE_READERS: usize = 4;
+/// Statements that a connection keeps prepared: all that there are.
+const PREPARED_STATEMENTS: usize = 128;
+
+/// What is done with a closed store.
+fn closed() -> StoreError {
+    StoreError::Unusable {
+        detail: "it was closed".into(),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    // Without the flag that makes a file.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    // Write-ahead mode, so that readers wait for nobody; flushed at every commit.
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(damaged("it cannot be used in write-ahead mode"));
+    }
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// SQLite lets one connection write at a time: the writers of this process take turns at one, in the
+/// order in which they came, and compete for the file with other processes alone.
+#[derive(Debug)]
+pub(super) struct Connections {
+    path: PathBuf,
+    /// Nothing once the store was closed.
+    writer: tokio::sync::Mutex<Option<Connection>>,
+    idle_readers: Mutex<Vec<Connection>>,
+}
+
+impl Connections {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            path: path.to_owned(),
+            writer: tokio::sync::Mutex::new(Some(connect(path)?)),
+            idle_readers: Mutex::default(),
+        })
+    }
+
+    /// One transaction. It holds the write lock from its first moment, so that what it reads stays
+    /// true; after an error nothing of it happened.
+    pub(super) async fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let mut writer = self.writer.lock().await;
+        let writer = writer.as_mut().ok_or_else(closed)?;
+        aside(|| {
+            let mut write = Write {
+                transaction: writer.transaction_with_behavior(TransactionBehavior::Immediate)?,
+                entries: Vec::new(),
+            };
+            metrics().store("write_lock", began.elapsed());
+            let done = work(&mut write)?;
+            write.commit()?;
+            Ok(done)
+        })
+    }
+
+    /// A reading of one moment that takes as long as there are rows.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        aside(|| self.look(work))
+    }
+
+    /// A reading of one moment, of a few rows by their keys: done before another thread would have
+    /// woken up.
+    pub(super) fn look<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let reader = match self.idle().pop() {
+            Some(reader) => reader,
+            None => connect(&self.path)?,
+        };
+        let moment = reader.unchecked_transaction()?;
+        let found = work(&moment);
+        moment.finish()?;
+        let mut idle = self.idle();
+        if idle.len() < MAX_IDLE_READERS {
+            idle.push(reader);
+        }
+        found
+    }
+
+    /// Work with a connection outside of any transaction.
+    pub(super) async fn upkeep<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let mut connection = connect(&self.path)?;
+        aside(|| work(&mut connection))
+    }
+
+    /// The last connection that closes leaves one file.
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        self.idle().clear();
+        match self.writer.lock().await.take() {
+            Some(writer) => aside(|| writer.close().map_err(|(_, error)| error.into())),
+            None => Ok(()),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle_readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transaction that changes something.
+pub(super) struct Write<'a> {
+    transaction: Transaction<'a>,
+    /// What it adds to the audit log: counted when it is there, not before.
+    pub(super) entries: Vec<(Action, String)>,
+}
+
+impl Write<'_> {
+    fn commit(self) -> Result<(), StoreError> {
+        self.transaction.commit()?;
+        for (action, outcome) in &self.entries {
+            metrics().count(*action, outcome);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.transaction
+    }
+}
+
+/// Does what may wait for a disk or another process, while other threads take over this one's tasks.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

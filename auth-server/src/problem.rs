@@ -37,6 +37,8 @@ pub mod kind {
     pub const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
     /// Name or e-mail address is not accepted; the detail says why.
     pub const DETAILS: &str = "urn:orgshare:problem:details";
+    /// One device renewed as often as one device may.
+    pub const TOO_MANY_RENEWALS: &str = "urn:orgshare:problem:too-many-renewals";
     /// One person got as many certificates as one person may.
     pub const TOO_MANY_CERTIFICATES: &str = "urn:orgshare:problem:too-many-certificates";
     /// One person did this as often within an hour as one person may.
@@ -187,6 +189,7 @@ impl Problem {
             Self::OwnPassword => kind::OWN_PASSWORD,
             Self::LastAdministrator => kind::LAST_ADMINISTRATOR,
             Self::Details(_) => kind::DETAILS,
+            Self::TooManyRenewals(_) => kind::TOO_MANY_RENEWALS,
             Self::TooManyCertificates(_) => kind::TOO_MANY_CERTIFICATES,
             Self::TooOften(_) => kind::TOO_OFTEN,
             // "the problem has no additional semantics beyond that of the HTTP status code"

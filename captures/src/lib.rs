@@ -22,6 +22,7 @@ pub mod organisation;
 pub mod process;
 pub mod programs;
 pub mod proxy;
+pub mod records;
 pub mod rogue;
 pub mod scratch;
 pub mod stage;

@@ -2,14 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+use auth_server::throttle::{Attempt, Source};
 use captures::bare_peer::Person;
 use captures::device::Device;
 use captures::error::Result;
 use captures::foreign::{Flaw, Forger, leaf_of};
 use captures::organisation::{Organisation, PASSWORD, write_secret};
 use captures::process::{self, Finished, PATIENCE};
+use captures::records::in_store;
 use captures::rogue::Credentials;
 use captures::terminal::Terminal;
+use time::OffsetDateTime;
 use x509_cert::der::pem::{LineEnding, encode_string};
 
 const CHOSEN: &str = "plum glacier window ostrich seven";
@@ -183,6 +186,36 @@ fn who_guesses_at_the_same_address_does_not_hold_up_one_s_own_device() -> Result
     // Hers shows the certificate that it has.
     alice.log_in("alice")?;
     change(&alice, PASSWORD, CHOSEN)?.success().map(drop)
+}
+
+#[test]
+fn who_did_something_as_often_as_one_person_may_is_told_so_and_when_to_come_back() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let name = "alice".parse().unwrap();
+    let elsewhere = Source::of(std::net::Ipv4Addr::new(198, 51, 100, 1).into());
+    in_store(&organisation, async |store| {
+        for _ in 1..120 {
+            let now = OffsetDateTime::now_utc();
+            Attempt::new(Some(&name), elsewhere)
+                .succeeded(store, &name, now)
+                .await?;
+        }
+        Ok(())
+    })?;
+    let told = "you did this as often as one person may in an hour";
+    alice
+        .log_in_with("alice", PASSWORD)?
+        .refused(75, &[told, "try again in", "min"])?;
+    change(&alice, PASSWORD, CHOSEN)?.refused(75, &[told])?;
+    // The device goes on renewing, up to a bound of its own.
+    for _ in 0..30 {
+        alice.run(&["renew"])?.success()?;
+    }
+    alice
+        .run(&["renew"])?
+        .refused(75, &["this device renewed its certificate too often"])
+        .map(drop)
 }
 
 /// Puts another key and certificate where the peer keeps its own.

@@ -72,6 +72,11 @@ struct Problem {
 /// The type of the problem that a one-time password brings.
 const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
 
+/// The types of what there was too much of.
+const TOO_MANY_RENEWALS: &str = "urn:orgshare:problem:too-many-renewals";
+const TOO_MANY_CERTIFICATES: &str = "urn:orgshare:problem:too-many-certificates";
+const TOO_OFTEN: &str = "urn:orgshare:problem:too-often";
+
 /// Brings a server's address into the form `https://HOST:PORT`.
 ///
 /// # Errors
@@ -162,7 +167,7 @@ impl AuthClient {
                 }
                 _ => Err(self.nonsense()),
             },
-            other => Err(self.refused(other, &response)),
+            _ => Err(self.refused(response)),
         }
     }
 
@@ -181,10 +186,7 @@ impl AuthClient {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(self.no_renewal(response))
             }
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(Failure::new(Exit::Temporary, "too many renewals").hint(later(&response)))
-            }
-            other => Err(self.refused(other, &response)),
+            _ => Err(self.refused(response)),
         }
     }
 
@@ -248,7 +250,7 @@ impl AuthClient {
                     .map_err(|error| Failure::new(Exit::NotTrusted, error.to_string()))
             }
             StatusCode::NOT_MODIFIED => Ok(None),
-            other => Err(self.refused(other, &response)),
+            _ => Err(self.refused(response)),
         }
     }
 
@@ -265,13 +267,12 @@ impl AuthClient {
         failed(&self.base, error)
     }
 
-    fn refused(&self, status: StatusCode, response: &Response<Body>) -> Failure {
-        let later = later(response);
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => {
-                let hint = format!("{later}, or ask your administrator");
-                Failure::new(Exit::LoginRefused, "too many failed logins").hint(hint)
-            }
+    fn refused(&self, response: Response<Body>) -> Failure {
+        let later = later(&response);
+        match response.status() {
+            StatusCode::TOO_MANY_REQUESTS => self
+                .too_many(response)
+                .hint(format!("{later}, or ask your administrator")),
             StatusCode::SERVICE_UNAVAILABLE => {
                 Failure::new(Exit::Temporary, "the auth server is busy").hint(later)
             }
@@ -280,6 +281,26 @@ impl AuthClient {
                 format!("the auth server at {} answered {other}", self.base),
             )
             .hint("ask your administrator"),
+        }
+    }
+
+    /// Of what there was too much.
+    fn too_many(&self, response: Response<Body>) -> Failure {
+        let problem = self.problem(response);
+        match problem.as_ref().map_or("", |problem| problem.kind.as_str()) {
+            TOO_MANY_RENEWALS => Failure::new(
+                Exit::Temporary,
+                "this device renewed its certificate too often",
+            ),
+            TOO_MANY_CERTIFICATES => Failure::new(
+                Exit::Temporary,
+                "you have as many certificates as one person gets",
+            ),
+            TOO_OFTEN => Failure::new(
+                Exit::Temporary,
+                "you did this as often as one person may in an hour",
+            ),
+            _ => Failure::new(Exit::LoginRefused, "too many failed logins"),
         }
     }
 
@@ -300,8 +321,17 @@ fn later(response: &Response<Body>) -> String {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok());
     match after {
-        Some(secs) => format!("try again in {secs} s"),
+        Some(secs) => format!("try again in {}", span(secs)),
         None => "try again later".into(),
+    }
+}
+
+/// A time as people say it, never shorter than it is.
+fn span(secs: u64) -> String {
+    match secs {
+        0..120 => format!("{secs} s"),
+        120..7200 => format!("{} min", secs.div_ceil(60)),
+        _ => format!("{} h", secs.div_ceil(3600)),
     }
 }
 
@@ -419,6 +449,20 @@ mod tests {
             .map(|group| group.name())
             .collect();
         assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
+    }
+
+    #[test]
+    fn a_wait_is_told_in_a_unit_that_people_use_and_never_too_short() {
+        for (secs, told) in [
+            (4, "4 s"),
+            (119, "119 s"),
+            (121, "3 min"),
+            (3600, "60 min"),
+            (7201, "3 h"),
+            (800_000, "223 h"),
+        ] {
+            assert_eq!(span(secs), told);
+        }
     }
 
     #[test]

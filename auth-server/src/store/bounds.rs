@@ -13,13 +13,16 @@
 use time::Duration;
 
 /// Certificates of one person, logins and renewals together, within [`WINDOW`]. Thirteen devices whose
-/// certificates live ten minutes, the shortest, renew so often; with a life of a day a person would need
-/// two thousand. A guess at what an attack with somebody's password adds to ledger and audit log: 2,880
-/// rows a day, about a megabyte.
+/// certificates live ten minutes, the shortest, renew so often; with a life of a day it would take two
+/// thousand. Who has somebody's password adds at most 2,880 rows a day to the ledger with it.
+///
+/// For the list alone it would be too much: 120 an hour are 3,120 of one person to be listed with a life of
+/// a day, and 29,040 with one of ten days, so that ten people could use up the room of all.
 pub const MAX_ISSUED: u32 = 120;
 
 /// Certificates of one person that have neither ended nor been revoked: 250 devices, each with the
-/// one before its present one. What `user revoke` of one person adds to the list is at most this: 25 KB.
+/// one before its present one. With the 240 of the last two hours that ended, 740 of one person are
+/// to be listed at most, 38 KB: to use up the room of all, more than 400 people would have to conspire.
 pub const MAX_CURRENT: u32 = 500;
 
 /// Renewals of one device within [`WINDOW`]. One with the shortest life, ten minutes, renews
@@ -32,7 +35,7 @@ pub const WINDOW: Duration = Duration::hours(1);
 
 /// Members' certificates that a revocation list may have to name. An entry takes 51 bytes at most, so
 /// all of them are 15.3 million, and peers take 16.7 million ([`common::limits::MAX_CRL_BYTES`]); what
-/// is left is for certificates of the server itself. To fill it, 600 people would have to conspire.
+/// is left is for certificates of the server itself.
 pub const MAX_LISTABLE: u32 = 300_000;
 
 /// A revoked certificate stays listed for so long after its end at least: a list is signed every hour, and

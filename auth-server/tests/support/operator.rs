@@ -14,7 +14,6 @@ use root_ca::{
 };
 use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
@@ -117,21 +116,6 @@ pub(crate) fn certify(
         leaf: issued.der().clone(),
         key_pkcs8: key.to_pkcs8().unwrap().to_vec(),
     }
-}
-
-/// Changes the store behind the program's back.
-pub(crate) fn sql(org: &Org, statement: &str) {
-    wait(async {
-        let options = SqliteConnectOptions::new()
-            .filename(org.home().join("store.sqlite"))
-            .foreign_keys(false);
-        let pool = SqlitePool::connect_with(options).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
-            .execute(&pool)
-            .await
-            .unwrap();
-        pool.close().await;
-    });
 }
 
 impl Server {

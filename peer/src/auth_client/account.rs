@@ -51,7 +51,7 @@ impl AuthClient {
             StatusCode::UNPROCESSABLE_ENTITY => {
                 Err(self.not_accepted("the new password is not accepted", response))
             }
-            other => Err(self.refused(other, &response)),
+            _ => Err(self.refused(response)),
         }
     }
 
@@ -92,7 +92,7 @@ impl AuthClient {
                 "the auth server does not take this device's certificate",
             )
             .hint("log in again with peer login")),
-            other => Err(self.refused(other, &response)),
+            _ => Err(self.refused(response)),
         }
     }
 

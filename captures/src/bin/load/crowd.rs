@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use captures::https::{Client, certificate_request};
 use captures::measure::Outcome;
-use captures::organisation::PASSWORD;
+use captures::organisation::{Organisation, PASSWORD};
 
 /// What became of the logins of a crowd.
 #[derive(Debug, Default)]
@@ -34,6 +34,17 @@ impl Served {
             Some(first) => Err(format!("{} logins failed: {first}", self.other.len()).into()),
         }
     }
+}
+
+/// Accounts of so many people.
+pub(crate) fn people(organisation: &Organisation, count: usize) -> Outcome<Vec<String>> {
+    let aliases: Vec<String> = (0..count)
+        .map(|person| format!("person-{person}"))
+        .collect();
+    for alias in &aliases {
+        organisation.add_user(alias)?;
+    }
+    Ok(aliases)
 }
 
 /// So many people log in again and again for that long; those that have begun then still finish.

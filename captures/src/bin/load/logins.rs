@@ -20,10 +20,8 @@ const GOAL: f64 = 0.9;
 pub(crate) fn measure() -> Outcome<Measured> {
     ui::step("64 people log in again and again; the bare hash in between:");
     let organisation = Organisation::start("Example")?;
-    let aliases: Vec<String> = (0..8).map(|person| format!("person-{person}")).collect();
-    for alias in &aliases {
-        organisation.add_user(alias)?;
-    }
+    // One account each: the server bounds the certificates of one person.
+    let aliases = crowd::people(&organisation, PEOPLE)?;
     let client = Client::of(&organisation)?;
     let (mut ratios, mut seconds) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {

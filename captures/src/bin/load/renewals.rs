@@ -12,6 +12,8 @@ use captures::ui;
 use rcgen::KeyPair;
 use root_ca::{KeyType, SigningKey as _, SoftwareKey};
 
+use super::crowd;
+
 /// Devices, and how often each renews: as often as the server allows within an hour. All together
 /// are enough that the system's counting in hundredths of a second does not matter.
 const DEVICES: u32 = 16;
@@ -22,11 +24,12 @@ const GOAL: f64 = 1.7;
 pub(crate) fn measure() -> Outcome<Measured> {
     ui::step("Renewals, each on a connection of its own:");
     let organisation = Organisation::start("Example")?;
-    organisation.add_user("alice")?;
+    // One person for each device: the server bounds the certificates of both.
+    let people = crowd::people(&organisation, usize::try_from(DEVICES)?)?;
     let client = Client::of(&organisation)?;
     let server = organisation.server().ok_or("the auth server is gone")?.id();
     let handshake = cost_of_each(server, || client.connect().map(drop).map_err(Into::into))?;
-    let renewal = cost_of_renewals(server, &client)?;
+    let renewal = cost_of_renewals(server, &client, &people)?;
     let signature = cost_of_a_signature()?;
     for (name, cost) in [
         ("renewal", renewal),
@@ -54,9 +57,10 @@ fn cost_of_each(server: u32, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f
     Ok((used()? - before).as_secs_f64() / f64::from(COUNT))
 }
 
-fn cost_of_renewals(server: u32, client: &Client) -> Outcome<f64> {
-    let mut devices = (0..DEVICES)
-        .map(|_| Device::log_in(client))
+fn cost_of_renewals(server: u32, client: &Client, people: &[String]) -> Outcome<f64> {
+    let mut devices = people
+        .iter()
+        .map(|alias| Device::log_in(client, alias))
         .collect::<Outcome<VecDeque<_>>>()?;
     cost_of_each(server, || {
         let device = devices.pop_front().ok_or("no device")?;
@@ -72,9 +76,9 @@ struct Device {
 }
 
 impl Device {
-    fn log_in(client: &Client) -> Outcome<Self> {
+    fn log_in(client: &Client, alias: &str) -> Outcome<Self> {
         let key = KeyPair::generate()?;
-        let answer = client.login("alice", PASSWORD, &certificate_request_of(&key)?)?;
+        let answer = client.login(alias, PASSWORD, &certificate_request_of(&key)?)?;
         Self::of(key, answer)
     }
 

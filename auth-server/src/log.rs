@@ -101,7 +101,10 @@ pub fn flush() {
 /// Answers when the lines so far are written; at once if there is no log.
 pub(crate) fn written() -> oneshot::Receiver<()> {
     let (written, done) = oneshot::channel();
-    let mark: Mark = Box::new(move || drop(written.send(())));
+    let mark: Mark = Box::new(move || {
+        // Nobody may be waiting any more.
+        let _ = written.send(());
+    });
     match QUEUE.get() {
         Some(queue) => queue.mark(mark),
         None => mark(),

@@ -335,6 +335,28 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
     assert_eq!(end, entries.last().unwrap().into());
 }
 
+async fn how_far_the_log_was_told_is_remembered_whatever_is_vouched_for(store: &dyn Store) {
+    let told = async || store.audit_told().await.unwrap();
+    assert_eq!(told().await, 0);
+    for name in ["alice", "bob", "carol"] {
+        add(store, name).await.unwrap();
+    }
+    store.set_audit_told(2).await.unwrap();
+    let last = store.audit_page(2, 1).await.unwrap().entries.remove(0);
+    let vouched = Checkpoint {
+        seq: last.seq,
+        hash: last.hash,
+        at: noon(),
+        signature: vec![7; 64],
+    };
+    store.add_checkpoint(&vouched).await.unwrap();
+    store
+        .resume_after_restore(1000, &console(), noon())
+        .await
+        .unwrap();
+    assert_eq!(told().await, 2);
+}
+
 async fn checkpoints_come_with_their_entries(store: &dyn Store) {
     assert_eq!(store.audit_end().await.unwrap(), Start::GENESIS);
     assert_eq!(store.last_checkpoint().await.unwrap(), None);
@@ -890,6 +912,7 @@ suite!(
     failures_are_counted_until_cleared_or_old,
     a_success_is_remembered_and_clears_its_own_failures_alone,
     every_change_is_in_the_audit_log_in_one_chain,
+    how_far_the_log_was_told_is_remembered_whatever_is_vouched_for,
     checkpoints_come_with_their_entries,
     another_role_revokes_and_stops_what_is_under_way,
     a_revoked_certificate_is_not_renewed,

@@ -39,7 +39,8 @@ fn ask(server: &Server, member: &Member, requests: usize) {
         } else {
             ""
         };
-        write!(stream, "GET /me HTTP/1.1\r\nhost: x\r\n{end}\r\n").unwrap();
+        let request = format!("GET /me HTTP/1.1\r\nhost: x\r\n{end}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = [0; 4096];
         let read = stream.read(&mut answer).unwrap();
         assert!(answer[..read].starts_with(b"HTTP/1.1 200"));

@@ -102,6 +102,7 @@ pub fn flush() {
 pub(crate) fn written() -> oneshot::Receiver<()> {
     let (written, done) = oneshot::channel();
     let mark: Mark = Box::new(move || {
+        // Nobody may be waiting any more.
         let _ = written.send(());
     });
     match QUEUE.get() {

@@ -7,7 +7,6 @@ mod support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::time::Instant;
 
 use rustix::process::Signal;
 use support::*;
@@ -29,29 +28,6 @@ fn slow_clients_are_cut_off_while_honest_logins_go_on() {
     assert!(!matches!(cut, Err(error) if error.kind() == ErrorKind::WouldBlock));
     assert_eq!(silent.read(&mut [0; 16]).unwrap(), 0);
     assert_eq!(server.login("alice", PASSWORD).status, 200);
-}
-
-#[test]
-fn one_address_gets_so_many_connections_and_no_more() {
-    let org = Org::new();
-    let server = org.start();
-    let mut held: Vec<_> = (0..64)
-        .map(|_| TcpStream::connect(server.address).unwrap())
-        .collect();
-    let mut refused = TcpStream::connect(server.address).unwrap();
-    refused.set_read_timeout(Some(PATIENCE)).unwrap();
-    let cut = refused.read(&mut [0; 1]);
-    assert!(!matches!(cut, Err(error) if error.kind() == ErrorKind::WouldBlock));
-    held.clear();
-    eventually("a place", PATIENCE, || {
-        let mut stream = server.connect();
-        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        let mut bytes = Vec::new();
-        let _ = stream
-            .write_all(request)
-            .and_then(|()| stream.read_to_end(&mut bytes));
-        bytes.starts_with(b"HTTP/1.1 200")
-    });
 }
 
 #[test]
@@ -124,47 +100,4 @@ fn one_folder_has_one_server() {
     let _first = org.start();
     let second = org.command(&["run", "--listen", "127.0.0.1:0"]);
     failed(&second, 10, "another auth-server runs on");
-}
-
-/// A hundred requests with long paths on each of so many connections. Each is logged with some 300
-/// bytes: 4 connections fill a pipe, 30 the queue before it too.
-fn flood_log(server: &Server, connections: usize) {
-    let request = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(12_000));
-    for _ in 0..connections {
-        let mut stream = server.connect();
-        for _ in 0..100 {
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut answer = [0; 4096];
-            let read = stream.read(&mut answer).unwrap();
-            assert!(answer[..read].starts_with(b"HTTP/1.1 404"));
-        }
-    }
-}
-
-#[test]
-fn a_log_that_nobody_reads_does_not_stop_the_server() {
-    let org = Org::with_user("alice");
-    let mut server = Server::start_unread(&org, &[]);
-    flood_log(&server, 30);
-    assert_eq!(server.get("/root.crt", "").certificate(), org.root());
-    assert_eq!(server.login("alice", PASSWORD).status, 200);
-    // Read again, it says how much is missing.
-    server.read_log();
-    eventually("the number of lost lines", PATIENCE, || {
-        server.log().contains("log lines were lost")
-    });
-    let longest = server.log().lines().map(str::len).max();
-    assert!(longest < Some(400), "{longest:?}");
-}
-
-#[test]
-fn signals_end_a_server_whose_log_nobody_reads() {
-    let org = Org::new();
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let server = Server::start_unread(&org, &[]);
-        flood_log(&server, 4);
-        let start = Instant::now();
-        assert_eq!(server.stop(signal), Some(code));
-        assert!(start.elapsed() < PATIENCE);
-    }
 }

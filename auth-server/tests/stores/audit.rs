@@ -107,7 +107,30 @@ async fn checkpoints_come_with_their_entries(store: &dyn Store) {
     assert!(store.add_checkpoint(&beyond).await.is_err());
 }
 
+async fn how_far_the_log_was_told_is_remembered_whatever_is_vouched_for(store: &dyn Store) {
+    let told = async || store.audit_told().await.unwrap();
+    assert_eq!(told().await, 0);
+    for name in ["alice", "bob", "carol"] {
+        add(store, name).await.unwrap();
+    }
+    store.set_audit_told(2).await.unwrap();
+    let last = store.audit_page(2, 1).await.unwrap().entries.remove(0);
+    let vouched = Checkpoint {
+        seq: last.seq,
+        hash: last.hash,
+        at: noon(),
+        signature: vec![7; 64],
+    };
+    store.add_checkpoint(&vouched).await.unwrap();
+    store
+        .resume_after_restore(1000, &console(), noon())
+        .await
+        .unwrap();
+    assert_eq!(told().await, 2);
+}
+
 suite!(
+    how_far_the_log_was_told_is_remembered_whatever_is_vouched_for,
     every_change_is_in_the_audit_log_in_one_chain,
     checkpoints_come_with_their_entries,
 );

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod crowd;
 mod members;
 pub(crate) mod operator;
 
@@ -244,6 +245,15 @@ impl Server {
         &self,
         shown: Option<SingleCertAndKey>,
     ) -> StreamOwned<ClientConnection, TcpStream> {
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(40)))
+            .unwrap();
+        StreamOwned::new(self.tls(shown), socket)
+    }
+
+    /// The client's side of a handshake.
+    pub(crate) fn tls(&self, shown: Option<SingleCertAndKey>) -> ClientConnection {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(auth_server::tls::provider());
@@ -256,12 +266,7 @@ impl Server {
             Some(shown) => config.with_client_cert_resolver(Arc::new(shown)),
         };
         let name = ServerName::try_from("127.0.0.1").unwrap();
-        let tls = ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = TcpStream::connect(self.address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(40)))
-            .unwrap();
-        StreamOwned::new(tls, socket)
+        ClientConnection::new(Arc::new(config), name).unwrap()
     }
 
     pub(crate) fn send(&self, request: &[u8]) -> Answer {

@@ -1,0 +1,138 @@
+//! Strangers who hold connections and ask for nothing, or take no answer: others get in.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use rcgen::KeyPair;
+use rustls::StreamOwned;
+use support::crowd::*;
+use support::*;
+
+/// Places in all and for one source.
+const PLACES: u64 = 1024;
+const PLACES_OF_ONE: u64 = 64;
+/// Longer than a client that goes on is left alone.
+const GRACE: Duration = Duration::from_secs(1);
+
+const REPLACED: &str = "orgshare_connections_replaced_total ";
+const REFUSED: &str = "orgshare_connections_refused_total ";
+
+fn server(org: &Org) -> Server {
+    Server::start(org, &["--metrics", "127.0.0.1:0"])
+}
+
+fn address(network: u8, host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, network, host)
+}
+
+fn login() -> Vec<u8> {
+    let csr = request(&KeyPair::generate().unwrap());
+    let body = serde_json::json!({"alias": "alice", "password": PASSWORD, "csr": csr});
+    post("/verify", "application/json", body.to_string().as_bytes())
+}
+
+/// A login from there succeeds, and takes its place from somebody. One that found a place which had
+/// become free by itself shows nothing; then the crowd gathers again.
+fn replaces(server: &Server, crowd: &mut Crowd, from: Ipv4Addr) -> bool {
+    (0..5).any(|_| {
+        crowd.settle(server);
+        let before = server.counted(REPLACED);
+        let answer = server.send_from(from, &login());
+        assert_eq!(answer.map(|answer| answer.status), Some(200));
+        server.counted(REPLACED) > before
+    })
+}
+
+#[test]
+fn idle_connections_that_take_all_places_keep_no_other_address_out() {
+    let org = Org::with_user("alice");
+    let server = server(&org);
+    // Sixteen addresses; of the kinds that cost a handshake one each.
+    let kinds = (0..16).map(|n| Idle::ALL[if n < 4 { n } else { 4 + n % 2 }]);
+    let members = (1..)
+        .zip(kinds)
+        .flat_map(|(host, idle)| (0..PLACES_OF_ONE).map(move |_| (address(100, host), idle)));
+    let mut crowd = Crowd::new(members);
+    crowd.settle(&server);
+    assert_eq!(server.counted("orgshare_connections "), PLACES + 1);
+    assert!(replaces(&server, &mut crowd, address(200, 1)));
+    // Again and again, also while all of it is as it was.
+    for host in 2..5 {
+        let answer = server.send_from(address(200, host), &login());
+        assert_eq!(answer.map(|answer| answer.status), Some(200));
+    }
+}
+
+#[test]
+fn an_idle_connection_of_any_kind_makes_room_for_its_own_address() {
+    let org = Org::with_user("alice");
+    let server = server(&org);
+    for (host, idle) in (1..).zip(Idle::ALL) {
+        let from = address(1, host);
+        let mut crowd = Crowd::new((0..PLACES_OF_ONE).map(|_| (from, idle)));
+        assert!(replaces(&server, &mut crowd, from), "{idle:?}");
+        let held = server.counted("orgshare_connections ");
+        assert!(held <= PLACES_OF_ONE + 1, "{held} of one address");
+    }
+}
+
+/// Many answers at once, more than fit between server and client.
+const ANSWERS: usize = 99;
+
+#[test]
+fn an_answer_on_its_way_is_finished_whoever_wants_the_place() {
+    let org = Org::new();
+    let server = server(&org);
+    let from = address(2, 1);
+    let ask = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n";
+    let questions = format!("{ask}\r\n").repeat(ANSWERS - 1) + ask + "connection: close\r\n\r\n";
+    let mut readers: Vec<_> = (0..PLACES_OF_ONE)
+        .map(|_| {
+            let mut stream = StreamOwned::new(server.tls(None), server.dial_from(from, true));
+            stream.write_all(questions.as_bytes()).unwrap();
+            stream.flush().unwrap();
+            // It has begun to answer.
+            assert_eq!(stream.read(&mut [0]).unwrap(), 1);
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    let refused = server.counted(REFUSED);
+    eventually(
+        "refusals for longer than a client is left alone",
+        PATIENCE,
+        || {
+            let mut newcomer = server.dial_from(from, false);
+            let _ = newcomer.read(&mut [0]);
+            began.elapsed() > 2 * GRACE && server.counted(REFUSED) > refused
+        },
+    );
+    for stream in &mut readers {
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).unwrap();
+        let answers = String::from_utf8(answers).unwrap();
+        assert_eq!(answers.matches("TTP/1.1 200").count(), ANSWERS);
+        assert!(answers.ends_with('}'));
+    }
+}
+
+#[test]
+fn a_connection_answers_so_many_requests_and_ends() {
+    let org = Org::new();
+    let server = org.start();
+    let mut stream = server.connect();
+    let questions = "HEAD /root.crt HTTP/1.1\r\nhost: x\r\n\r\n".repeat(150);
+    stream.write_all(questions.as_bytes()).unwrap();
+    let mut answers = String::new();
+    let _ = stream.read_to_string(&mut answers);
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 100);
+    assert_eq!(answers.matches("connection: close").count(), 1);
+    assert!(answers.ends_with("\r\n\r\n"));
+    let last = answers.rfind("HTTP/1.1 200").unwrap();
+    assert!(answers[last..].contains("connection: close"));
+}

@@ -7,6 +7,7 @@ mod certificates;
 mod ledger;
 mod right;
 mod upkeep;
+mod user_change;
 mod users;
 
 use std::path::Path;

@@ -1,11 +1,11 @@
 use common::identity::{Alias, Role};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
 use time::OffsetDateTime;
 
 use super::attempts::remember_success;
 use super::audit_log::append;
-use super::certificates::revoke_all;
+use super::user_change::{carry_out, demand_found};
 use super::{SqliteStore, Write, count, damaged, read_time, right, seconds};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
@@ -40,65 +40,6 @@ fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
         created_at: read_time(row, "created_at")?,
         last_login_at: seconds(row, "last_login_at")?,
     })
-}
-
-/// Makes a change to the row of a person who was not removed.
-async fn update(
-    tx: &mut Write,
-    alias: &Alias,
-    change: UserChange<'_>,
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("UPDATE users SET changed_at = ");
-    query.push_bind(now.unix_timestamp());
-    let mut set = |column: &str, value: &str| {
-        query
-            .push(format_args!(", {column} = "))
-            .push_bind(value.to_owned());
-    };
-    match change {
-        UserChange::Password(password) => {
-            set("password", password.hash.expose());
-            let until = password.one_time_until.map(OffsetDateTime::unix_timestamp);
-            query.push(", one_time_until = ").push_bind(until);
-        }
-        UserChange::Role(role) => set("role", role.as_str()),
-        UserChange::Enable => set("state", UserState::Active.as_str()),
-        UserChange::Disable | UserChange::Revoke(_) => set("state", UserState::Disabled.as_str()),
-        UserChange::Remove => {
-            set("state", UserState::Removed.as_str());
-            for column in ["password", "display_name", "email"] {
-                set(column, "");
-            }
-            query.push(", one_time_until = NULL");
-        }
-        UserChange::Unlock => {
-            query.push(", failed_logins = 0");
-        }
-    }
-    query.push(" WHERE state <> 'removed' AND alias = ");
-    query.push_bind(alias.as_str());
-    let done = query.build().execute(&mut **tx).await?;
-    demand_found(alias, done.rows_affected())
-}
-
-fn demand_found(alias: &Alias, rows: u64) -> Result<(), StoreError> {
-    let alias = alias.clone();
-    (rows > 0)
-        .then_some(())
-        .ok_or(StoreError::NoSuchUser { alias })
-}
-
-async fn forget_failures(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
-    // An alias holds no wildcard of LIKE.
-    sqlx::query(
-        "DELETE FROM attempts
-         WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
-    )
-    .bind(alias.as_str())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 async fn demand_free(tx: &mut Write, alias: &Alias) -> Result<(), StoreError> {
@@ -215,17 +156,7 @@ impl UserStore for SqliteStore {
         Box::pin(async move {
             let mut tx = self.write().await?;
             right::demand(&mut tx, by, now).await?;
-            update(&mut tx, alias, change, now).await?;
-            let revoked = match change.revokes() {
-                Some(reason) => {
-                    let role_changed = matches!(change, UserChange::Role(_));
-                    revoke_all(&mut tx, alias, reason, role_changed, now).await?
-                }
-                None => 0,
-            };
-            if matches!(change, UserChange::Unlock) {
-                forget_failures(&mut tx, alias).await?;
-            }
+            let revoked = carry_out(&mut tx, alias, change, now).await?;
             right::demand_an_administrator(&mut tx, by).await?;
             let event = Event {
                 by,

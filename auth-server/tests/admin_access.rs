@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::io::{Read, Write};
-
 use root_ca::Subject;
 use serde_json::Value;
 use support::operator::*;
@@ -198,30 +196,10 @@ fn an_order_that_was_held_back_does_not_outlive_a_revocation() {
     let server = org.start();
     let root = server.member("root", PASSWORD);
     let body = r#"{"alias":"backdoor","role":"admin","password":"one_time"}"#;
-    let (most, rest) = body.split_at(body.len() - 1);
-    let mut held = server.connect_as(Some(&root));
-    let head = format!(
-        "POST /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{most}",
-        body.len()
-    );
-    held.write_all(head.as_bytes()).unwrap();
-    held.flush().unwrap();
-    // The right to ask has been looked up once when another request of the device was answered.
-    let seen = server.send_as(
-        Some(&root),
-        b"GET /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-    );
-    assert_eq!(seen.expect("no answer").status, 200);
+    let mut held = server.hold_back(&root, body);
     revoke(&org, "root");
-    held.write_all(rest.as_bytes()).unwrap();
-    let mut said = Vec::new();
-    let _ = held.read_to_end(&mut said);
-    assert!(
-        said.starts_with(b"HTTP/1.1 403"),
-        "{}",
-        String::from_utf8_lossy(&said)
-    );
+    held.let_go();
+    assert_eq!(held.status(), 403);
     assert!(!listed(&org).contains("backdoor"));
 }
 

@@ -10,24 +10,10 @@ use support::*;
 
 const NEW: &str = "plum glacier window ostrich seven";
 
-struct Desk {
-    server: Server,
-    admin: Operator,
-    org: Org,
-}
-
 impl Desk {
-    fn new() -> Self {
-        let org = Org::new();
-        org.add_as("root", "admin");
-        let server = org.start();
-        let admin = Operator::login(&server, "root");
-        Self { server, admin, org }
-    }
-
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let body = body.map(Value::to_string);
-        let who = Some(&self.admin);
+        let who = Some(&self.root);
         self.server.ask(who, method, path, body.as_deref()).unwrap()
     }
 
@@ -207,7 +193,7 @@ fn refusals_are_told_apart_by_their_type() {
 fn what_is_not_of_the_right_form_is_refused_and_changes_nothing() {
     let desk = Desk::new();
     let before = desk.org.audit_told();
-    let who = Some(&desk.admin);
+    let who = Some(&desk.root);
     for (path, body) in [
         ("/admin/users", "{}"),
         ("/admin/users", "[]"),

@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::io::{Read, Write};
-
 use auth_server::audit::{Actor, Record};
 use auth_server::store::{Password, UserChange, UserStore};
 use serde_json::{Value, json};
@@ -15,21 +13,7 @@ use time::OffsetDateTime;
 
 const NEW: &str = "plum glacier window ostrich seven";
 
-struct Desk {
-    server: Server,
-    root: Operator,
-    org: Org,
-}
-
 impl Desk {
-    fn new() -> Self {
-        let org = Org::new();
-        org.add_as("root", "admin");
-        let server = org.start();
-        let root = Operator::login(&server, "root");
-        Self { server, root, org }
-    }
-
     /// Status and kind of the answer.
     fn order(&self, who: &Operator, method: &str, path: &str, body: &Value) -> (u16, String) {
         let body = (!body.is_null()).then(|| body.to_string());
@@ -59,28 +43,6 @@ fn is(status: u16, kind: &str) -> (u16, String) {
 
 fn add(alias: &str, role: &str, password: &str) -> Value {
     json!({"alias": alias, "role": role, "password": {"chosen": password}})
-}
-
-/// Sends an order but for its last byte, waits until the right to it has been looked at, has `end`
-/// come to its last byte, and says what the answer is.
-fn overtaken(desk: &Desk, by: &Member, body: &str, end: impl FnOnce()) -> u16 {
-    let (most, rest) = body.split_at(body.len() - 1);
-    let head = format!(
-        "POST /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{most}",
-        body.len()
-    );
-    let mut order = desk.server.connect_as(Some(by));
-    order.write_all(head.as_bytes()).unwrap();
-    order.flush().unwrap();
-    let look = b"GET /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    assert_eq!(desk.server.send_as(Some(by), look).unwrap().status, 200);
-    order.write_all(rest.as_bytes()).unwrap();
-    order.flush().unwrap();
-    end();
-    let mut said = Vec::new();
-    let _ = order.read_to_end(&mut said);
-    String::from_utf8_lossy(&said)[9..12].parse().unwrap()
 }
 
 /// Rounds that must have met the order while its password was hashed.
@@ -119,9 +81,11 @@ fn an_order_does_not_outlive_its_right_while_its_password_is_hashed() {
         let by = desk.server.member("root", PASSWORD);
         let end = ends[round % ends.len()];
         let name = format!("backdoor-{round}");
-        let status = overtaken(&desk, &by, &add(&name, "admin", NEW).to_string(), || {
-            change(&[end]);
-        });
+        let order = add(&name, "admin", NEW).to_string();
+        let mut order = desk.server.hold_back(&by, &order);
+        order.let_go();
+        change(&[end]);
+        let status = order.status();
         let entries = org.audit_records();
         let last = |wanted: &dyn Fn(&Record) -> bool| {
             let found = entries.iter().rev().find(|entry| wanted(entry));

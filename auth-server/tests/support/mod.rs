@@ -163,6 +163,9 @@ pub(crate) fn failed(output: &Output, code: i32, text: &str) {
     assert!(output.stdout.is_empty());
 }
 
+/// A client's end of a connection.
+pub(crate) type Connection = StreamOwned<ClientConnection, TcpStream>;
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     pub(crate) child: Child,
@@ -227,24 +230,18 @@ impl Server {
     }
 
     /// Connects and finishes nothing yet: the handshake runs with the first byte.
-    pub(crate) fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
+    pub(crate) fn connect(&self) -> Connection {
         self.connect_as(None)
     }
 
     /// The same, showing a certificate.
-    pub(crate) fn connect_as(
-        &self,
-        member: Option<&Member>,
-    ) -> StreamOwned<ClientConnection, TcpStream> {
+    pub(crate) fn connect_as(&self, member: Option<&Member>) -> Connection {
         self.connect_showing(
             member.map(|member| unchecked(&member.key.serialize_der(), &member.leaf)),
         )
     }
 
-    fn connect_showing(
-        &self,
-        shown: Option<SingleCertAndKey>,
-    ) -> StreamOwned<ClientConnection, TcpStream> {
+    fn connect_showing(&self, shown: Option<SingleCertAndKey>) -> Connection {
         let socket = TcpStream::connect(self.address).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(40)))

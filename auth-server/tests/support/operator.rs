@@ -19,7 +19,9 @@ use time::OffsetDateTime;
 
 use super::members::NoLedger;
 pub(crate) use super::members::wait;
-use super::{Answer, Org, PASSPHRASE, PASSWORD, Server, pem, request, said, unchecked};
+use super::{
+    Answer, Connection, Member, Org, PASSPHRASE, PASSWORD, Server, pem, request, said, unchecked,
+};
 
 /// A private key with its certificate.
 pub(crate) struct Operator {
@@ -56,6 +58,44 @@ impl Operator {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(dir.path().join("root.crt"), pem("CERTIFICATE", root)).unwrap();
         dir
+    }
+}
+
+/// An organisation, its server, and a device of its administrator `root`.
+pub(crate) struct Desk {
+    pub(crate) server: Server,
+    pub(crate) root: Operator,
+    pub(crate) org: Org,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        let org = Org::new();
+        org.add_as("root", "admin");
+        let server = org.start();
+        let root = Operator::login(&server, "root");
+        Self { server, root, org }
+    }
+}
+
+/// An order whose last byte is still to come.
+pub(crate) struct HeldBack {
+    stream: Connection,
+    last: String,
+}
+
+impl HeldBack {
+    /// Sends the last byte.
+    pub(crate) fn let_go(&mut self) {
+        self.stream.write_all(self.last.as_bytes()).unwrap();
+        self.stream.flush().unwrap();
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(mut self) -> u16 {
+        let mut bytes = Vec::new();
+        let _ = self.stream.read_to_end(&mut bytes);
+        Answer::parse(&bytes).status
     }
 }
 
@@ -119,6 +159,25 @@ pub(crate) fn certify(
 }
 
 impl Server {
+    /// `POST /admin/users`, held back until the right to it has been looked at once.
+    pub(crate) fn hold_back(&self, by: &Member, body: &str) -> HeldBack {
+        let (most, last) = body.split_at(body.len() - 1);
+        let head = format!(
+            "POST /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{most}",
+            body.len()
+        );
+        let mut stream = self.connect_as(Some(by));
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.flush().unwrap();
+        // It has been when another request of the device was answered.
+        let look = b"GET /admin/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let seen = self.send_as(Some(by), look);
+        assert_eq!(seen.expect("no answer").status, 200);
+        let last = last.to_owned();
+        HeldBack { stream, last }
+    }
+
     /// A request with that certificate, if any; no answer when the handshake fails.
     pub(crate) fn ask(
         &self,

@@ -11,6 +11,7 @@ mod ledger;
 mod right;
 mod rows;
 mod upkeep;
+mod user_change;
 mod users;
 
 use std::path::Path;

@@ -1,14 +1,13 @@
 use common::identity::{Alias, Role};
-use rusqlite::types::{Null, Value};
-use rusqlite::{Row, params, params_from_iter};
+use rusqlite::{Row, params};
 use time::OffsetDateTime;
 
 use super::allowances::spend;
 use super::attempts::remember_success;
 use super::audit_log::append;
-use super::certificates::revoke_all;
 use super::connections::Write;
 use super::rows::{all, column, count, execute, first, optional_time, time, value};
+use super::user_change::{carry_out, until};
 use super::{SqliteStore, damaged, right};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
@@ -43,71 +42,6 @@ fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
         created_at: time(row, "created_at")?,
         last_login_at: optional_time(row, "last_login_at")?,
     })
-}
-
-/// The columns that a change sets.
-fn columns(change: UserChange<'_>) -> Vec<(&'static str, Value)> {
-    let text = |text: &str| Value::from(text.to_owned());
-    let state = |state: UserState| ("state", text(state.as_str()));
-    match change {
-        UserChange::Password(password) => vec![
-            ("password", text(password.hash.expose())),
-            ("one_time_until", until(password).into()),
-        ],
-        UserChange::Role(role) => vec![("role", text(role.as_str()))],
-        UserChange::Enable => vec![state(UserState::Active)],
-        UserChange::Disable | UserChange::Revoke(_) => vec![state(UserState::Disabled)],
-        UserChange::Remove => vec![
-            state(UserState::Removed),
-            ("password", text("")),
-            ("one_time_until", Null.into()),
-            ("display_name", text("")),
-            ("email", text("")),
-        ],
-        UserChange::Unlock => vec![("failed_logins", 0.into())],
-    }
-}
-
-/// Makes a change to the row of a person who was not removed.
-fn update(
-    tx: &Write<'_>,
-    alias: &Alias,
-    change: UserChange<'_>,
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let mut statement = "UPDATE users SET changed_at = ?".to_owned();
-    let mut values = vec![Value::from(now.unix_timestamp())];
-    for (column, value) in columns(change) {
-        statement.push_str(", ");
-        statement.push_str(column);
-        statement.push_str(" = ?");
-        values.push(value);
-    }
-    statement.push_str(" WHERE state <> 'removed' AND alias = ?");
-    values.push(alias.to_string().into());
-    demand_found(alias, execute(tx, &statement, params_from_iter(values))?)
-}
-
-fn demand_found(alias: &Alias, rows: usize) -> Result<(), StoreError> {
-    let alias = alias.clone();
-    (rows > 0)
-        .then_some(())
-        .ok_or(StoreError::NoSuchUser { alias })
-}
-
-fn until(password: &Password) -> Option<i64> {
-    password.one_time_until.map(OffsetDateTime::unix_timestamp)
-}
-
-fn forget_failures(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {
-    // An alias holds no wildcard of LIKE.
-    execute(
-        tx,
-        "DELETE FROM attempts
-         WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
-        [alias.as_str()],
-    )
-    .map(drop)
 }
 
 fn demand_free(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {
@@ -270,17 +204,7 @@ impl UserStore for SqliteStore {
     ) -> Answer<'a, u64> {
         Box::pin(self.connections.write(move |tx| {
             right::demand(tx, by, now)?;
-            update(tx, alias, change, now)?;
-            let revoked = match change.revokes() {
-                Some(reason) => {
-                    let role_changed = matches!(change, UserChange::Role(_));
-                    revoke_all(tx, alias, reason, role_changed, now)?
-                }
-                None => 0,
-            };
-            if matches!(change, UserChange::Unlock) {
-                forget_failures(tx, alias)?;
-            }
+            let revoked = carry_out(tx, alias, change, now)?;
             right::demand_an_administrator(tx, by)?;
             let event = Event {
                 by,

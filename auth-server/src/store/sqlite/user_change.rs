@@ -1,0 +1,94 @@
+use common::identity::Alias;
+use rusqlite::params_from_iter;
+use rusqlite::types::{Null, Value};
+use time::OffsetDateTime;
+
+use super::certificates::revoke_all;
+use super::connections::Write;
+use super::rows::execute;
+use crate::store::{Password, StoreError, UserChange, UserState};
+
+/// Makes a change with everything that follows from it: how many certificates it revoked.
+pub(super) fn carry_out(
+    tx: &mut Write<'_>,
+    alias: &Alias,
+    change: UserChange<'_>,
+    now: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    update(tx, alias, change, now)?;
+    if matches!(change, UserChange::Unlock) {
+        forget_failures(tx, alias)?;
+    }
+    match change.revokes() {
+        Some(reason) => {
+            let role_changed = matches!(change, UserChange::Role(_));
+            revoke_all(tx, alias, reason, role_changed, now)
+        }
+        None => Ok(0),
+    }
+}
+
+/// Until when a password is good, if it was given for once: seconds since 1970.
+pub(super) fn until(password: &Password) -> Option<i64> {
+    password.one_time_until.map(OffsetDateTime::unix_timestamp)
+}
+
+
+/// The columns that a change sets.
+fn columns(change: UserChange<'_>) -> Vec<(&'static str, Value)> {
+    let text = |text: &str| Value::from(text.to_owned());
+    let state = |state: UserState| ("state", text(state.as_str()));
+    match change {
+        UserChange::Password(password) => vec![
+            ("password", text(password.hash.expose())),
+            ("one_time_until", until(password).into()),
+        ],
+        UserChange::Role(role) => vec![("role", text(role.as_str()))],
+        UserChange::Enable => vec![state(UserState::Active)],
+        UserChange::Disable | UserChange::Revoke(_) => vec![state(UserState::Disabled)],
+        UserChange::Remove => vec![
+            state(UserState::Removed),
+            ("password", text("")),
+            ("one_time_until", Null.into()),
+            ("display_name", text("")),
+            ("email", text("")),
+        ],
+        UserChange::Unlock => vec![("failed_logins", 0.into())],
+    }
+}
+
+/// Makes a change to the row of a person who was not removed.
+fn update(
+    tx: &Write<'_>,
+    alias: &Alias,
+    change: UserChange<'_>,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut statement = "UPDATE users SET changed_at = ?".to_owned();
+    let mut values = vec![Value::from(now.unix_timestamp())];
+    for (column, value) in columns(change) {
+        statement.push_str(", ");
+        statement.push_str(column);
+        statement.push_str(" = ?");
+        values.push(value);
+    }
+    statement.push_str(" WHERE state <> 'removed' AND alias = ?");
+    values.push(alias.to_string().into());
+    match execute(tx, &statement, params_from_iter(values))? {
+        0 => Err(StoreError::NoSuchUser {
+            alias: alias.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn forget_failures(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {
+    // An alias holds no wildcard of LIKE.
+    execute(
+        tx,
+        "DELETE FROM attempts
+         WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1",
+        [alias.as_str()],
+    )
+    .map(drop)
+}

@@ -6,7 +6,6 @@
 mod support;
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use auth_server::audit::Actor;
 use auth_server::publish::CrlPublisher;
@@ -24,8 +23,6 @@ use root_ca::{
 use rustix::process::Signal;
 use rustls::pki_types::UnixTime;
 use serde_json::json;
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use support::*;
 use time::{Duration, OffsetDateTime};
 
@@ -154,17 +151,6 @@ fn a_member_writes_so_much_into_the_audit_log_and_no_more() {
     assert_eq!(server.login("alice", "not the password").status, 401);
 }
 
-/// Writes into the file itself, as no program of ours does.
-async fn write_rows(path: &Path, sql: &str) {
-    let options = SqliteConnectOptions::new().filename(path);
-    let mut file = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
-        .execute(&mut file)
-        .await
-        .unwrap();
-    file.close().await.unwrap();
-}
-
 /// So many certificates of a person, that end then; revoked or not.
 fn rows(count: u32, alias: &str, ends: OffsetDateTime, revoked: bool) -> String {
     let (end, created) = (
@@ -220,7 +206,7 @@ impl Ledger {
 
     async fn add(&self, count: u32, ends: OffsetDateTime, revoked: bool) {
         let path = self.dir.path().join("store.sqlite");
-        write_rows(&path, &rows(count, "alice", ends, revoked)).await;
+        sql_in(&path, &rows(count, "alice", ends, revoked));
     }
 
     async fn publish(&self) -> RevocationList {
@@ -289,9 +275,11 @@ async fn where_the_list_could_become_too_long_nobody_gets_a_certificate() {
     // Everybody can be revoked now, and it is seen.
     let alice = "alice".parse().unwrap();
     let reason = RevocationReason::KeyCompromise;
-    store.revoke_user(&alice, reason, &by, now).await.unwrap();
+    let blocked = UserChange::Revoke(reason);
+    store.change_user(&alice, blocked, &by, now).await.unwrap();
     assert_eq!(ledger.publish().await.revoked_count(), 300_000);
-    store.enable(&alice, &by, now).await.unwrap();
+    let enabled = UserChange::Enable;
+    store.change_user(&alice, enabled, &by, now).await.unwrap();
     assert!(issue(store, "alice", now + Duration::SECOND).await.is_ok());
 }
 
@@ -324,7 +312,7 @@ fn a_server_that_cannot_sign_its_list_goes_on_with_the_last_one_and_says_so() {
     // What a server without these bounds may have left.
     let path = org.home().join("store.sqlite");
     let ends = OffsetDateTime::now_utc() + Duration::days(1);
-    wait(write_rows(&path, &rows(350_000, "alice", ends, true)));
+    sql_in(&path, &rows(350_000, "alice", ends, true));
     let server = org.start();
     let served = server.get("/root.crl", "");
     assert_eq!((served.status, &served.body), (200, &kept.body));
@@ -345,10 +333,10 @@ fn a_server_that_cannot_sign_its_list_goes_on_with_the_last_one_and_says_so() {
     server.stop(Signal::TERM);
     // Time has passed.
     let ended = (OffsetDateTime::now_utc() - Duration::hours(3)).unix_timestamp();
-    wait(write_rows(
+    sql_in(
         &path,
         &format!("UPDATE certificates SET not_after = {ended} WHERE alias = 'alice'"),
-    ));
+    );
     let server = org.start();
     assert_ne!(server.get("/root.crl", "").body, kept.body);
     let metrics = server.get("/metrics", "").text();
@@ -363,8 +351,8 @@ fn without_any_list_that_holds_there_is_no_start() {
     server.stop(Signal::TERM);
     let path = org.home().join("store.sqlite");
     let ends = OffsetDateTime::now_utc() + Duration::days(1);
-    wait(write_rows(&path, &rows(350_000, "alice", ends, true)));
-    wait(write_rows(&path, "DELETE FROM last_crl"));
+    sql_in(&path, &rows(350_000, "alice", ends, true));
+    sql_in(&path, "DELETE FROM last_crl");
     let refused = org.command(&["run", "--listen", "127.0.0.1:0"]);
     assert!(!refused.status.success());
     assert!(

@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::operator::{self, Operator};
+use support::operator::Operator;
 use support::*;
 
 /// `cert list` as JSON.
@@ -128,7 +128,7 @@ fn a_device_that_goes_on_behind_a_revoked_certificate_is_revoked_by_that() {
         "UPDATE certificates SET revoked_at = 1, reason = 0 WHERE serial = x'{}'",
         first.serial()
     );
-    operator::sql(&org, &alone);
+    sql(&org, &alone);
     let told = revoke(&org, &first);
     assert!(
         told.starts_with("Revoked 1 certificate of one device"),

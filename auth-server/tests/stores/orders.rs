@@ -48,7 +48,7 @@ async fn every_order(
     let reason = RevocationReason::KeyCompromise;
     let added = store.add_user(&newcomer, &role, &password, by, now).await;
     let revoked = store.revoke(&victim.serial, reason, by, now).await;
-    let mut done = vec![added.map(|()| 0), revoked.map(|()| 0)];
+    let mut done = vec![added.map(|()| 0), revoked.map(Option::unwrap_or_default)];
     for one in every_change(&password, &role) {
         // The alias of somebody who was removed is nobody's any more.
         if !matches!(one, UserChange::Remove) {

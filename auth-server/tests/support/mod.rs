@@ -146,6 +146,17 @@ impl Org {
     }
 }
 
+/// Changes the store behind the program's back.
+pub(crate) fn sql(org: &Org, statements: &str) {
+    sql_in(&org.home().join("store.sqlite"), statements);
+}
+
+pub(crate) fn sql_in(store: &Path, statements: &str) {
+    let store = rusqlite::Connection::open(store).unwrap();
+    store.busy_timeout(Duration::from_secs(10)).unwrap();
+    store.execute_batch(statements).unwrap();
+}
+
 pub(crate) fn succeeded(output: &Output) {
     assert!(output.status.success(), "{}", said(output));
 }

@@ -33,7 +33,6 @@ pub(super) fn until(password: &Password) -> Option<i64> {
     password.one_time_until.map(OffsetDateTime::unix_timestamp)
 }
 
-
 /// The columns that a change sets.
 fn columns(change: UserChange<'_>) -> Vec<(&'static str, Value)> {
     let text = |text: &str| Value::from(text.to_owned());

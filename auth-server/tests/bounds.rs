@@ -12,7 +12,7 @@ use auth_server::publish::CrlPublisher;
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
     CertificateStore, Issuance, MAX_ISSUED, MAX_LISTABLE, Password, PasswordHash, StoreError,
-    UserStore,
+    UserChange, UserStore,
 };
 use auth_server::throttle::{Attempt, Source};
 use common::crl::RevocationList;

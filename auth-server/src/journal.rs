@@ -7,6 +7,9 @@
 //! again what its server had told by then. Vouching does not wait for telling: somebody who holds
 //! up the log must not keep the root key from it.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use root_ca::KeyError;
@@ -47,8 +50,12 @@ pub enum JournalError {
 /// How far the log has been told and vouched for.
 #[derive(Debug)]
 pub struct Journal {
-    /// The last entry that was told; the store knows.
+    /// Whether it tells: a log for somebody at a dialogue shows accesses and warnings alone.
+    tells: bool,
+    /// The last entry that was told.
     told: u64,
+    /// What the store knows of that.
+    noted: u64,
     /// Lines on their way.
     under_way: Option<UnderWay>,
     /// Whether the last look failed: said once, not twice a second.
@@ -64,13 +71,17 @@ struct UnderWay {
 }
 
 impl Journal {
-    /// Goes on behind what was told before: what was written while no server ran is told as well.
+    /// Goes on behind what was told before: what was written while no server ran is told as well. If
+    /// it does not tell, it leaves that to a later one.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open(app: &App, now: OffsetDateTime) -> Result<Self, StoreError> {
+    pub async fn open(app: &App, tells: bool, now: OffsetDateTime) -> Result<Self, StoreError> {
+        let told = app.store.audit_told().await?;
         Ok(Self {
-            told: app.store.audit_told().await?,
+            tells,
+            told,
+            noted: told,
             under_way: None,
             failing: false,
             next_checkpoint: now,
@@ -102,8 +113,17 @@ impl Journal {
 
     /// Tells what is new, a page at a time, as far as somebody reads it.
     async fn tell(&mut self, app: &App) -> Result<(), StoreError> {
-        while self.is_written(app).await? {
+        while self.tells && self.is_written().await {
+            if self.noted != self.told {
+                app.store.set_audit_told(self.told).await?;
+                self.noted = self.told;
+            }
             let page = app.store.audit_page(self.told, AUDIT_PAGE).await?;
+            if page.last < self.told {
+                tracing::error!(told = self.told, last = page.last, "the audit log was cut");
+                self.told = page.last;
+                continue;
+            }
             let Some(last) = page.entries.last() else {
                 return Ok(());
             };
@@ -116,22 +136,20 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether no line is under way any more. Then the store knows it.
-    async fn is_written(&mut self, app: &App) -> Result<bool, StoreError> {
+    /// Whether no line is under way any more.
+    async fn is_written(&mut self) -> bool {
         let Some(under_way) = &mut self.under_way else {
-            return Ok(true);
+            return true;
         };
         let written = tokio::time::timeout(WRITE_PATIENCE, &mut under_way.written);
         let Ok(written) = written.await else {
-            return Ok(false);
+            return false;
         };
-        let until = under_way.until;
-        self.under_way = None;
         if written.is_ok() {
-            app.store.set_audit_told(until).await?;
-            self.told = until;
+            self.told = under_way.until;
         }
-        Ok(written.is_ok())
+        self.under_way = None;
+        written.is_ok()
     }
 }
 
@@ -192,131 +210,4 @@ async fn read_through(app: &App, after: u64) -> Result<Start, JournalError> {
     let reached = verifier.reached();
     verifier.finish()?;
     Ok(reached)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::audit::{Action, Event, OK};
-    use crate::denials::Denials;
-    use crate::password::PasswordChecker;
-    use crate::publish::CrlPublisher;
-    use crate::store::sqlite::SqliteStore;
-    use crate::store::{AuditStore, Store};
-    use common::identity::Alias;
-    use root_ca::{Authority, KeyType, Profile, ProfileConfig, SoftwareKey};
-
-    async fn app(folder: &std::path::Path, now: OffsetDateTime) -> App {
-        let key = SoftwareKey::generate(KeyType::P256).unwrap();
-        let authority = Authority::create("Acme", Box::new(key), now).unwrap();
-        let path = folder.join("store.sqlite");
-        std::fs::write(&path, b"").unwrap();
-        let root = authority.root().fingerprint();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::create(&path, &root).await.unwrap());
-        App {
-            crl: CrlPublisher::start(&authority, store.as_ref(), now)
-                .await
-                .unwrap(),
-            authority,
-            profile: Profile::new(&ProfileConfig::default()).unwrap(),
-            store,
-            passwords: PasswordChecker::new(1).unwrap(),
-            renewal_grace: Duration::ZERO,
-            root_pem: String::new(),
-            denials: Denials::default(),
-        }
-    }
-
-    async fn write(store: &dyn AuditStore, now: OffsetDateTime) {
-        let alice: Alias = "alice".parse().unwrap();
-        let event = Event {
-            by: &Actor::console(),
-            action: Action::UnlockUser,
-            object: alice.to_string(),
-            outcome: OK,
-        };
-        store.append(&event, now).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn the_root_key_signs_at_the_start_hourly_and_only_what_is_new() {
-        let folder = tempfile::tempdir().unwrap();
-        let start = OffsetDateTime::now_utc();
-        let app = app(folder.path(), start).await;
-        let mut journal = Journal::open(&app, start).await.unwrap();
-        let signed = async || {
-            app.store
-                .last_checkpoint()
-                .await
-                .unwrap()
-                .map(|last| last.seq)
-        };
-        journal.turn(&app, start).await;
-        assert_eq!(signed().await, None);
-        write(app.store.as_ref(), start).await;
-        for (minutes, expected) in [(1, None), (59, None), (60, Some(1)), (120, Some(1))] {
-            journal
-                .turn(&app, start + time::Duration::minutes(minutes))
-                .await;
-            assert_eq!(signed().await, expected, "after {minutes} minutes");
-        }
-        write(app.store.as_ref(), start).await;
-        for (minutes, expected) in [(121, 1), (179, 1), (180, 2)] {
-            journal
-                .turn(&app, start + time::Duration::minutes(minutes))
-                .await;
-            assert_eq!(signed().await, Some(expected), "after {minutes} minutes");
-        }
-        assert_eq!(journal.told, 2);
-        write(app.store.as_ref(), start).await;
-        journal.close(&app).await;
-        assert_eq!(signed().await, Some(3));
-        let last = app.store.last_checkpoint().await.unwrap().unwrap();
-        assert_eq!(last.verify(app.authority.root()), Ok(()));
-        assert_eq!(app.store.audit_told().await.unwrap(), 3);
-    }
-
-    #[tokio::test]
-    async fn an_entry_that_is_vouched_for_and_not_told_is_told_at_the_next_start() {
-        let folder = tempfile::tempdir().unwrap();
-        let now = OffsetDateTime::now_utc();
-        let app = app(folder.path(), now).await;
-        write(app.store.as_ref(), now).await;
-        let mut journal = Journal::open(&app, now).await.unwrap();
-        journal.turn(&app, now).await;
-        assert_eq!(journal.told, 1);
-        // It comes between, and the root key vouches for it; then the power fails.
-        write(app.store.as_ref(), now).await;
-        let vouched = checkpoint(&app, now).await.unwrap().unwrap();
-        assert_eq!(vouched.seq, 2);
-        drop(journal);
-        let journal = Journal::open(&app, now).await.unwrap();
-        assert_eq!(journal.told, 1);
-        // At an orderly stop nothing that is vouched for stays untold.
-        write(app.store.as_ref(), now).await;
-        journal.close(&app).await;
-        let vouched = app.store.last_checkpoint().await.unwrap().unwrap();
-        assert_eq!(vouched.seq, 3);
-        assert_eq!(app.store.audit_told().await.unwrap(), 3);
-    }
-
-    #[tokio::test]
-    async fn what_nobody_reads_is_vouched_for_and_is_not_taken_for_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let now = OffsetDateTime::now_utc();
-        let app = app(folder.path(), now).await;
-        write(app.store.as_ref(), now).await;
-        let mut journal = Journal::open(&app, now).await.unwrap();
-        let (reader, written) = oneshot::channel();
-        journal.under_way = Some(UnderWay { until: 1, written });
-        journal.turn(&app, now).await;
-        let vouched = app.store.last_checkpoint().await.unwrap().unwrap();
-        assert_eq!(vouched.seq, 1);
-        assert_eq!(app.store.audit_told().await.unwrap(), 0);
-        reader.send(()).unwrap();
-        journal.turn(&app, now).await;
-        assert_eq!(app.store.audit_told().await.unwrap(), 1);
-    }
 }

@@ -3,7 +3,7 @@
 //! the newest lines about requests and about the server are lost. Both are counted and told.
 //!
 //! Entries of the audit log are in the store until they are written here: who tells them asks
-//! [`written`], and is alone in waiting.
+//! `written`, and is alone in waiting.
 
 mod allowance;
 mod queue;

@@ -192,7 +192,11 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         )),
         tokio::spawn(keep_attempts_short(app.clone())),
     ];
-    let journal = tokio::spawn(keep_journal(app.clone(), stopped.clone()));
+    let journal = tokio::spawn(keep_journal(
+        app.clone(),
+        !start.in_dialogue,
+        stopped.clone(),
+    ));
     if let Some(Ok(address)) = local.as_ref().map(TcpListener::local_addr) {
         tracing::info!("metrics on http://{address}/metrics");
     }
@@ -286,8 +290,12 @@ async fn new_certificate(
 }
 
 /// Until the server stops; then there is an end to be told.
-async fn keep_journal(app: Shared, mut stopped: watch::Receiver<bool>) -> Option<Journal> {
-    let mut journal = match Journal::open(&app, OffsetDateTime::now_utc()).await {
+async fn keep_journal(
+    app: Shared,
+    tells: bool,
+    mut stopped: watch::Receiver<bool>,
+) -> Option<Journal> {
+    let mut journal = match Journal::open(&app, tells, OffsetDateTime::now_utc()).await {
         Ok(journal) => journal,
         Err(error) => {
             tracing::error!(%error, "the audit log cannot be read");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub(crate) mod crowd;
+pub(crate) mod history;
 mod members;
 pub(crate) mod operator;
 

@@ -1,0 +1,157 @@
+use super::*;
+
+struct Door {
+    places: Arc<Places>,
+    now: Instant,
+}
+
+impl Door {
+    fn new() -> Self {
+        Self {
+            places: Arc::new(Places::new(usize::MAX)),
+            now: Instant::now(),
+        }
+    }
+
+    fn take(&self, address: &str) -> Option<Place> {
+        let source = Source::of(address.parse().unwrap());
+        self.places.take(source, self.now)
+    }
+
+    fn fill(&self, address: &str, count: usize) -> Vec<Place> {
+        (0..count).map(|_| self.take(address).unwrap()).collect()
+    }
+
+    /// All places, 64 for each of 16 addresses.
+    fn full(&self) -> Vec<Vec<Place>> {
+        (0..16)
+            .map(|n| self.fill(&format!("192.0.2.{n}"), MAX_CONNECTIONS_PER_SOURCE))
+            .collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        let state = self.places.state();
+        state.connections.is_empty() && state.by_source.is_empty()
+    }
+}
+
+fn is_lost(place: &mut Place) -> bool {
+    place.lost.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+}
+
+#[test]
+fn one_source_cannot_take_all_places() {
+    let door = Door::new();
+    let taken = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    assert!(door.take("192.0.2.1").is_none());
+    assert!(door.take("::ffff:192.0.2.1").is_none());
+    assert!(door.take("192.0.2.2").is_some());
+    drop(taken);
+    assert!(door.take("192.0.2.1").is_some());
+    assert!(door.is_empty());
+}
+
+#[test]
+fn a_newcomer_of_a_source_that_is_full_replaces_its_own_that_waited_longest() {
+    let mut door = Door::new();
+    let _others = door.fill("192.0.2.2", 1);
+    let mut taken = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    door.now += Duration::from_secs(1);
+    // The first one has gone on meanwhile.
+    taken[0].turns().header_came(true, door.now);
+    door.now += GRACE;
+    assert!(door.take("192.0.2.1").is_some());
+    let lost: Vec<_> = taken.iter_mut().map(is_lost).collect();
+    assert_eq!(lost.iter().position(|lost| *lost), Some(1));
+    assert_eq!(lost.iter().filter(|lost| **lost).count(), 1);
+}
+
+#[test]
+fn when_all_places_are_taken_the_busiest_source_makes_room() {
+    let mut door = Door::new();
+    // Whoever holds few is not the one to go, though he waited longest.
+    let mut few = door.fill("198.51.100.1", 2);
+    door.now += Duration::from_millis(100);
+    let mut taken: Vec<_> = (0..15)
+        .map(|n| door.fill(&format!("192.0.2.{n}"), MAX_CONNECTIONS_PER_SOURCE))
+        .collect();
+    taken.push(door.fill("192.0.2.15", MAX_CONNECTIONS_PER_SOURCE - 2));
+    assert!(door.take("203.0.113.1").is_none(), "all are young");
+    door.now += GRACE;
+    let newcomer = door.take("203.0.113.1");
+    assert!(newcomer.is_some());
+    assert!(is_lost(&mut taken[0][0]));
+    assert!(!few.iter_mut().any(is_lost));
+    drop((newcomer, few, taken));
+    assert!(door.is_empty());
+}
+
+#[test]
+fn no_source_gains_places_from_one_that_holds_no_more() {
+    let mut door = Door::new();
+    let mut taken = door.full();
+    drop(taken[0].pop());
+    drop(taken[1].pop());
+    let _filled = door.fill("203.0.113.1", 2);
+    for place in taken[2..].iter().flatten() {
+        place.turns().body_came();
+    }
+    door.now += GRACE;
+    // Those that only wait hold 63 each; so does the newcomer's source, but for its own.
+    assert!(door.take("192.0.2.0").is_some());
+    assert!(is_lost(&mut taken[0][0]));
+    assert!(!taken[1].iter_mut().any(is_lost));
+}
+
+#[test]
+fn a_request_under_way_is_never_cut_for_a_newcomer() {
+    let mut door = Door::new();
+    let mut taken = door.full();
+    for (n, place) in taken.iter().flatten().enumerate() {
+        place.turns().header_came(n % 2 == 0, door.now);
+        if n % 2 == 0 {
+            place.turns().body_came();
+        }
+        if n % 3 == 0 {
+            place.turns().answer_written();
+        }
+    }
+    door.now += Duration::from_secs(3600);
+    assert!(door.take("203.0.113.1").is_none());
+    assert!(door.take("192.0.2.1").is_none());
+    // An answer that has left gives the turn to the client; it has its time, and then none.
+    taken[7][0].turns().answer_written();
+    taken[7][0].turns().flushed(door.now);
+    // A flush in between is none of an answer.
+    taken[8][1].turns().body_came();
+    taken[8][1].turns().flushed(door.now);
+    assert!(door.take("203.0.113.1").is_none());
+    door.now += GRACE;
+    assert!(door.take("203.0.113.1").is_some());
+    assert!(is_lost(&mut taken[7][0]));
+    let lost = taken
+        .iter_mut()
+        .flatten()
+        .filter_map(|place| is_lost(place).then_some(()));
+    assert_eq!(lost.count(), 1);
+}
+
+#[test]
+fn what_is_said_of_a_connection_that_has_ended_is_not_heard() {
+    let door = Door::new();
+    let turns = door.take("192.0.2.1").unwrap().turns();
+    assert!(door.is_empty());
+    turns.body_came();
+    turns.flushed(door.now);
+    assert!(door.is_empty());
+}
+
+#[test]
+fn fewer_files_are_fewer_places() {
+    let door = Door {
+        places: Arc::new(Places::new(1)),
+        now: Instant::now(),
+    };
+    let _held = door.take("192.0.2.1").unwrap();
+    assert!(door.take("192.0.2.2").is_none());
+}

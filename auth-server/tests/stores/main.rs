@@ -76,7 +76,7 @@ async fn change(
         .await
 }
 
-/// One of each kind.
+/// One of each kind, the one after which nothing is left to change at the end.
 fn every_change<'a>(password: &'a Password, role: &'a Role) -> [UserChange<'a>; 7] {
     [
         UserChange::Password(password),
@@ -84,8 +84,8 @@ fn every_change<'a>(password: &'a Password, role: &'a Role) -> [UserChange<'a>; 
         UserChange::Enable,
         UserChange::Disable,
         UserChange::Revoke(RevocationReason::KeyCompromise),
-        UserChange::Remove,
         UserChange::Unlock,
+        UserChange::Remove,
     ]
 }
 

@@ -50,12 +50,8 @@ async fn every_order(
     let revoked = store.revoke(&victim.serial, reason, by, now).await;
     let mut done = vec![added.map(|()| 0), revoked.map(Option::unwrap_or_default)];
     for one in every_change(&password, &role) {
-        // The alias of somebody who was removed is nobody's any more.
-        if !matches!(one, UserChange::Remove) {
-            done.push(store.change_user(name, one, by, now).await);
-        }
+        done.push(store.change_user(name, one, by, now).await);
     }
-    done.push(store.change_user(name, UserChange::Remove, by, now).await);
     done
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
-use common::identity::{Alias, Role};
-use root_ca::{Host, RevocationReason, Serial};
+use common::identity::{Alias, LabelError, Role};
+use root_ca::{Host, RevocationReason, Serial, SerialError};
 
 use crate::options::KeyChoice;
 
@@ -18,12 +18,12 @@ use crate::options::KeyChoice;
 #[derive(Debug, Parser)]
 #[command(name = "auth-server", version, disable_help_subcommand = true)]
 pub struct Cli {
-    /// Where root key, certificate, settings and store lie [default: /var/lib/orgshare for root,
-    /// else orgshare-auth in the user's data directory]
+    /// Where root key, certificate, settings and store lie [default: /var/lib/orgshare for root and
+    /// for whoever owns that, else orgshare-auth in the user's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "ORGSHARE_AUTH_DIR")]
     pub dir: Option<PathBuf>,
 
-    /// Read the root key's passphrase from this file instead of asking
+    /// Read the root key's passphrase from this file instead of asking, or from standard input with -
     #[arg(
         long,
         global = true,
@@ -32,8 +32,8 @@ pub struct Cli {
     )]
     pub passphrase_file: Option<PathBuf>,
 
-    /// Administer this server over the network, as the administrator logged in on this device
-    /// (user, cert and audit commands)
+    /// Administer this server over the network, as the administrator logged in on this device (user,
+    /// cert and audit commands); a --dir on the command line is over the environment
     #[arg(
         long,
         global = true,
@@ -240,6 +240,7 @@ pub enum UserCommand {
     /// Add a user; asks for the password twice
     Add {
         /// Letters a to z, digits and inner hyphens
+        #[arg(value_parser = alias)]
         alias: Alias,
         /// What the user may do: admin, member, reader, or a role of your own
         #[arg(long, default_value = "member", env = "ORGSHARE_AUTH_ROLE")]
@@ -272,6 +273,7 @@ pub enum UserCommand {
     /// Show a user
     Show {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
         /// As a JSON object
         #[arg(long)]
@@ -280,6 +282,7 @@ pub enum UserCommand {
     /// Replace a user's password
     Passwd {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
         /// The password
         #[command(flatten)]
@@ -288,6 +291,7 @@ pub enum UserCommand {
     /// Change what a user may do, and revoke all current certificates
     Role {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
         /// admin, member, reader, or a role of your own
         role: Role,
@@ -295,29 +299,35 @@ pub enum UserCommand {
     /// Refuse a user's logins and revoke all current certificates
     Disable {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
     },
     /// Let a disabled user log in again
     Enable {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
     },
     /// Forget a user's failed logins, so that none of them delays the next one
     Unlock {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
     },
     /// Revoke all current certificates of a user, for a reason, and refuse logins
     Revoke {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
-        /// Why, as RFC 5280 names it, such as keyCompromise for a lost laptop
+        /// Why: unspecified, keyCompromise (for a lost laptop), affiliationChanged, superseded,
+        /// cessationOfOperation or privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]
         reason: RevocationReason,
     },
     /// Remove a user for good and revoke all current certificates; the alias is never given again
     Rm {
         /// Who
+        #[arg(value_parser = alias)]
         alias: Alias,
     },
 }
@@ -360,14 +370,17 @@ pub enum CrlCommand {
 /// Commands on certificates.
 #[derive(Debug, Subcommand)]
 pub enum CertCommand {
-    /// List certificates, the newest first; those that are valid unless more is asked for
+    /// List certificates by device, the newest first; those that are valid unless more is asked for
     List {
         /// Of one user alone
-        #[arg(long)]
+        #[arg(long, value_parser = alias)]
         alias: Option<Alias>,
         /// That state this role alone
         #[arg(long)]
         role: Option<Role>,
+        /// Of the device that has this certificate alone
+        #[arg(long, value_name = "SERIAL", value_parser = serial)]
+        device_of: Option<Serial>,
         /// In which state
         #[command(flatten)]
         filter: CertFilterArgs,
@@ -381,16 +394,22 @@ pub enum CertCommand {
     /// Show a certificate
     Show {
         /// Its number
+        #[arg(value_parser = serial)]
         serial: Serial,
         /// As a JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a certificate; its user may log in again
+    /// Revoke a device: this certificate and all others of the same line; its user may log in again
+    ///
+    /// A device is the line of certificates that took each other's place since a login. Those that
+    /// ended can be renewed for a while; revoked with the others, they cannot.
     Revoke {
-        /// Its number
+        /// The number of one of its certificates
+        #[arg(value_parser = serial)]
         serial: Serial,
-        /// Why, as RFC 5280 names it
+        /// Why: unspecified, keyCompromise (for a lost laptop), affiliationChanged, superseded,
+        /// cessationOfOperation or privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]
         reason: RevocationReason,
     },
@@ -429,9 +448,41 @@ pub enum AuditCommand {
 #[derive(Debug, Subcommand)]
 pub enum RootCommand {
     /// Show the organisation, the fingerprint, and the line to paste on a device
-    Show,
+    Show {
+        /// The settings
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
     /// Print the fingerprint alone
     Fingerprint,
     /// Print the certificate in PEM
     Export,
+}
+
+/// Says what is wrong with a text of the right form, too.
+fn serial(text: &str) -> Result<Serial, String> {
+    text.parse().map_err(|error: SerialError| {
+        let digits = text.bytes().filter(u8::is_ascii_hexdigit).count();
+        if digits == 2 * Serial::BYTES {
+            "no certificate of this authority has such a number; see auth-server cert list --all"
+                .to_owned()
+        } else {
+            error.to_string()
+        }
+    })
+}
+
+/// Says how an alias would be written.
+fn alias(text: &str) -> Result<Alias, String> {
+    text.parse().map_err(|error: LabelError| {
+        let lower: Result<Alias, _> = text
+            .trim()
+            .to_lowercase()
+            .replace([' ', '_', '.'], "-")
+            .parse();
+        match lower {
+            Ok(alias) => format!("{error}; write it like {alias}"),
+            Err(_) => format!("{error}; write one such as alice"),
+        }
+    })
 }

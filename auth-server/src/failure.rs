@@ -101,6 +101,16 @@ impl Failure {
         Self::local_file(format!("{}: {error}", path.display()))
     }
 
+    /// What happened.
+    pub fn happened(&self) -> &str {
+        &self.happened
+    }
+
+    /// What to do next, if that is known.
+    pub fn advice(&self) -> Option<&str> {
+        self.cure.as_deref()
+    }
+
     /// The process's exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)

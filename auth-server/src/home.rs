@@ -9,6 +9,7 @@ use x509_cert::der::Document;
 
 use crate::config::{Config, Given};
 use crate::failure::Failure;
+use crate::ownership;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -26,13 +27,15 @@ impl Home {
         Self { dir }
     }
 
-    /// `/var/lib/orgshare` for the superuser, else `orgshare-auth` among the user's data.
+    /// `/var/lib/orgshare` for the superuser and for who owns it, else `orgshare-auth` among the
+    /// user's data.
     ///
     /// # Errors
     /// When the user has no home directory.
     pub fn default_dir() -> Result<PathBuf, Failure> {
-        if rustix::process::geteuid().is_root() {
-            return Ok(PathBuf::from("/var/lib/orgshare"));
+        let system = PathBuf::from(ownership::SYSTEM_DIR);
+        if rustix::process::geteuid().is_root() || ownership::is_ours(&system) {
+            return Ok(system);
         }
         data_dir("orgshare-auth")
             .ok_or_else(|| Failure::usage("there is no home directory").cure("give --dir"))
@@ -74,13 +77,7 @@ impl Home {
     /// When there is none, or it cannot be read, or the folder is open to others.
     pub fn root(&self) -> Result<OrgRoot, Failure> {
         let path = self.root_certificate();
-        if !self.is_initialised() {
-            return Err(Failure::local_file(format!(
-                "there is no certificate authority in {}",
-                self.dir.display()
-            ))
-            .cure("make one with: auth-server init --org NAME"));
-        }
+        self.demand_authority(&path)?;
         key_store::ensure_private_dir(&self.dir)?;
         let pem = std::fs::read_to_string(&path).map_err(|error| Failure::io(&path, &error))?;
         let damaged = || {
@@ -92,6 +89,28 @@ impl Home {
             return Err(damaged());
         }
         OrgRoot::from_der(document.into_vec().into()).map_err(|_| damaged())
+    }
+
+    fn demand_authority(&self, certificate: &Path) -> Result<(), Failure> {
+        match certificate.try_exists() {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => return Err(Failure::io(certificate, &error)),
+        }
+        let missing = format!(
+            "there is no certificate authority in {}",
+            self.dir.display()
+        );
+        // Whoever interrupted an init hears what to do when it is tried again.
+        if self.root_key().exists() {
+            return Err(
+                Failure::local_file(format!("{missing}: root.crt is missing")).cure(
+                    "copy it from any device, which has it in its folder, or out of a backup",
+                ),
+            );
+        }
+        Err(Failure::local_file(missing)
+            .cure("make one with: auth-server init --org NAME, or name its folder with --dir"))
     }
 
     /// Opens the store.

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod observer;
 pub mod openapi;
 pub mod options;
+pub mod ownership;
 pub mod password;
 pub mod problem;
 pub mod publish;

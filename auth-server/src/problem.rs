@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
+use root_ca::UnknownReason;
+
 use crate::details::DetailsError;
 
 /// The `type` of a problem that a client's program tells apart from others.
@@ -60,6 +62,8 @@ pub enum Problem {
     TooManyRenewals(Duration),
     /// The member's role does not allow it.
     NotAllowed,
+    /// Nothing is revoked for such a reason.
+    Reason(UnknownReason),
     /// A name in the path is not of its form.
     BadPath,
     /// The query is not of the form that the resource takes.
@@ -119,6 +123,7 @@ impl Problem {
             | Self::Host
             | Self::Request(_)
             | Self::KeyInUse
+            | Self::Reason(_)
             | Self::BadPath
             | Self::BadQuery => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
@@ -167,6 +172,7 @@ impl Problem {
             Self::Unauthorized => "alias or password is wrong",
             Self::PasswordMustChange => "this password was given for once; choose another one",
             Self::Details(error) => return error.to_string(),
+            Self::Reason(error) => return error.to_string(),
             Self::CertificateNeeded => "this needs a member's certificate (mutual TLS)",
             Self::CertificateExpired => "the certificate has ended; renew it or log in again",
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
@@ -207,6 +213,7 @@ impl Problem {
             Self::KeyInUse => "key_in_use",
             Self::TooManyRenewals(_) => "too_many_renewals",
             Self::NotAllowed => "not_allowed",
+            Self::Reason(_) => "revocation_reason",
             Self::BadPath => "bad_path",
             Self::BadQuery => "bad_query",
             Self::AliasTaken => "alias_taken",
@@ -256,6 +263,12 @@ impl Problem {
             );
         }
         response
+    }
+}
+
+impl From<UnknownReason> for Problem {
+    fn from(error: UnknownReason) -> Self {
+        Self::Reason(error)
     }
 }
 

@@ -61,6 +61,14 @@ fn is_invisible(c: char) -> bool {
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A number of things, in words that fit it.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    }
+}
+
 /// Why standard output did not take everything, if it did not.
 static LOST_OUTPUT: OnceLock<ErrorKind> = OnceLock::new();
 

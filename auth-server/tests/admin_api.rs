@@ -118,8 +118,12 @@ fn people_are_added_changed_and_removed() {
     let path = format!("/admin/certificates/{}", alice.serial());
     assert_eq!(desk.get(&path)["state"], "valid");
     assert_eq!(
+        ok("POST", &format!("{path}/revoke"), Some(why.clone())),
+        json!({"revoked": 1})
+    );
+    assert_eq!(
         ok("POST", &format!("{path}/revoke"), Some(why)),
-        Value::Null
+        json!({"revoked": null})
     );
     assert_eq!(desk.get(&path)["reason"], "keyCompromise");
 }

@@ -199,18 +199,90 @@ fn a_damaged_foreign_or_missing_store_is_found() {
 
 #[test]
 fn an_edited_shortened_or_reordered_audit_log_is_found() {
-    for change in [
-        "UPDATE audit SET actor = 'somebody else' WHERE seq = 2",
-        "DELETE FROM audit WHERE seq = 2",
-        "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;
-         UPDATE audit SET seq = 3 WHERE seq = 99",
+    for (change, found) in [
+        (
+            "UPDATE audit SET actor = 'somebody else' WHERE seq = 2",
+            "entry 2 was altered",
+        ),
+        (
+            "DELETE FROM audit WHERE seq = 2",
+            "entries are missing: 3 follows entry 1",
+        ),
+        (
+            "DELETE FROM audit WHERE seq = 3",
+            "entries 3 to 3 are missing at the end",
+        ),
+        (
+            "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;
+             UPDATE audit SET seq = 3 WHERE seq = 99",
+            "entry 2 was altered",
+        ),
     ] {
         let org = Org::with_user("alice");
         org.add("bob", PASSWORD);
         org.add("carol", PASSWORD);
         sql(&org, change);
-        finds(&org, FREE, "audit log", "breaks after entry 1");
+        finds(&org, FREE, "audit log", found);
     }
+}
+
+#[test]
+fn a_log_that_was_cut_behind_what_the_root_key_signed_is_found() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+    assert_eq!(server.stop(rustix::process::Signal::TERM), Some(143));
+    let found = verdicts(&doctor(&org, FREE));
+    let (.., says) = found.iter().find(|(name, ..)| name == "audit log").unwrap();
+    assert!(
+        says.contains("the root key vouches for those up to"),
+        "{says}"
+    );
+    // In itself it is as whole as before.
+    sql(
+        &org,
+        "DELETE FROM audit_checkpoints WHERE seq < (SELECT MAX(seq) FROM audit_checkpoints);
+         DELETE FROM audit WHERE seq >= (SELECT MAX(seq) FROM audit_checkpoints);
+         UPDATE counters SET value = (SELECT MAX(seq) FROM audit) WHERE name = 'audit'",
+    );
+    finds(&org, FREE, "audit log", "missing at the end");
+}
+
+#[test]
+fn every_finding_has_one_cure_and_the_right_one() {
+    let cure = |org: &Org, check: &str| {
+        let output = doctor(org, FREE);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let found = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .find(|line| line["check"] == check && line["verdict"] == "fail");
+        let found = found.unwrap_or_else(|| panic!("{check}: {text}"));
+        let says = found["says"].as_str().unwrap();
+        assert!(!says.contains("; "), "{says}");
+        found["cure"].as_str().unwrap().to_owned()
+    };
+    let org = Org::new();
+    chmod(&org.home(), 0o750);
+    for check in ["permissions", "root"] {
+        let cure = cure(&org, check);
+        assert!(
+            cure.contains("chmod 700") && !cure.contains("init"),
+            "{cure}"
+        );
+    }
+    chmod(&org.home(), 0o700);
+    std::fs::write(org.passphrase_file(), "another passphrase than that").unwrap();
+    assert_eq!(cure(&org, "root key"), "try again with the right one");
+    std::fs::write(org.passphrase_file(), PASSPHRASE).unwrap();
+    std::fs::remove_file(org.home().join("store.sqlite")).unwrap();
+    assert!(cure(&org, "store").starts_with("restore store.sqlite from a backup"));
+    std::fs::remove_file(org.home().join("config.toml")).unwrap();
+    assert!(cure(&org, "settings").contains("an empty one means the defaults"));
+    std::fs::remove_file(org.home().join("root.crt")).unwrap();
+    assert!(cure(&org, "root").starts_with("copy it from any device"));
+    std::fs::remove_dir_all(org.home()).unwrap();
+    assert!(cure(&org, "root").contains("auth-server init"));
 }
 
 #[test]

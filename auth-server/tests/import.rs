@@ -108,7 +108,12 @@ fn one_wrong_line_and_nobody_is_added() {
     failed(
         &import(&org, "ann,member,,\n", &[]),
         1,
-        "the first line is not alias,role",
+        "the first line is not alias,role,name,email; write that line above the people",
+    );
+    failed(
+        &import(&org, "alias;role;name;email\n", &[]),
+        1,
+        "separate the fields by commas",
     );
     failed(
         &import(&org, "alias,role,name,email\n", &[]),
@@ -118,7 +123,7 @@ fn one_wrong_line_and_nobody_is_added() {
     failed(
         &org.command(&["user", "import", "/nonexistent"]),
         10,
-        "/nonexistent",
+        "(os error 2); give a table that begins with alias,role,name,email, or - for",
     );
     assert!(said(&org.command(&["user", "list"])).contains("no users yet"));
     let audit = org.audit();

@@ -436,6 +436,82 @@ async fn a_revoked_certificate_is_not_renewed(store: &dyn Store) {
     ));
 }
 
+async fn a_device_is_revoked_with_all_that_it_has_and_might_renew(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let (lost, kept) = (issue(store, "alice").await, issue(store, "alice").await);
+    let next = renew(store, &lost).await.unwrap();
+    let last = renew(store, &next).await.unwrap();
+    // One more is being made while the device is revoked, by a certificate in its midst.
+    let by = console();
+    let issuance = Issuance {
+        by: &by,
+        renews: Some(last.serial),
+        now: noon(),
+    };
+    let unfinished = entry(Some("alice"));
+    store.about_to_sign(&unfinished, &issuance).await.unwrap();
+    let reason = RevocationReason::KeyCompromise;
+    let revoke = async |now| store.revoke(&next.serial, reason, &by, now).await.unwrap();
+    assert_eq!(revoke(noon()).await, Some(3));
+    assert!(store.signed(&unfinished.serial, &issuance).await.is_err());
+    for gone in [&lost, &next, &last] {
+        let found = store.certificate(&gone.serial).await.unwrap().unwrap();
+        assert_eq!(found.revoked, Some((noon(), reason)));
+        assert_eq!(found.device, lost.serial);
+        assert!(renew(store, gone).await.is_err());
+    }
+    assert!(renew(store, &kept).await.is_ok());
+    // Once is enough.
+    let before = store.revocations().await.unwrap();
+    let told = store.audit_page(0, 100).await.unwrap().entries;
+    assert_eq!(revoke(noon() + Duration::hours(1)).await, None);
+    assert_eq!(store.revocations().await.unwrap(), before);
+    assert_eq!(store.audit_page(0, 100).await.unwrap().entries, told);
+    let mut named: Vec<&str> = told
+        .iter()
+        .filter(|entry| entry.action == "cert.revoke")
+        .map(|entry| entry.object.as_str())
+        .collect();
+    named.sort_unstable();
+    let mut expected: Vec<String> = [&lost, &next, &last]
+        .map(|gone| format!("{} (keyCompromise)", gone.serial))
+        .into();
+    expected.sort();
+    assert_eq!(named, expected);
+}
+
+async fn a_device_whose_certificates_have_ended_is_revoked_as_long_as_it_might_renew(
+    store: &dyn Store,
+) {
+    add(store, "alice").await.unwrap();
+    let lost = issue(store, "alice").await;
+    let next = renew(store, &lost).await.unwrap();
+    let reason = RevocationReason::KeyCompromise;
+    let ended = noon() + Duration::hours(25);
+    let revoked = async |serial: &Serial| {
+        let found = store.certificate(serial).await.unwrap().unwrap();
+        found.revoked.map(|(at, _)| at)
+    };
+    let in_force = store.revoke(&lost.serial, reason, &console(), ended).await;
+    assert_eq!(in_force.unwrap(), Some(0));
+    assert_eq!(revoked(&next.serial).await, Some(ended));
+    let entries = store.audit_page(0, 100).await.unwrap().entries;
+    let told: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.action == "cert.revoke")
+        .map(|entry| entry.object.as_str())
+        .collect();
+    assert_eq!(told, [format!("{} (keyCompromise)", lost.serial)]);
+    // Nobody can renew what ended so long ago; it is revoked when it is named.
+    let lost = issue(store, "alice").await;
+    let next = renew(store, &lost).await.unwrap();
+    let late = noon() + auth_server::store::MAX_GRACE + Duration::hours(25);
+    let in_force = store.revoke(&next.serial, reason, &console(), late).await;
+    assert_eq!(in_force.unwrap(), Some(0));
+    assert_eq!(revoked(&next.serial).await, Some(late));
+    assert_eq!(revoked(&lost.serial).await, None);
+}
+
 async fn renew_at(
     store: &dyn Store,
     old: &LedgerEntry,
@@ -633,13 +709,28 @@ async fn certificates_are_found_by_holder_end_and_revocation(store: &dyn Store) 
     };
     assert_eq!(serials(role("member")).await.len(), 2);
     assert_eq!(serials(role("admin")).await, []);
+    let next = renew(store, &one).await.unwrap();
+    for member in [&one, &next] {
+        let device = CertificateFilter {
+            device_of: Some(member.serial),
+            ..all.clone()
+        };
+        let found = serials(device).await;
+        assert_eq!(found.len(), 2);
+        assert!(found.contains(&one.serial) && found.contains(&next.serial));
+    }
+    let nobody_s = CertificateFilter {
+        device_of: Serial::random(),
+        ..all.clone()
+    };
+    assert_eq!(serials(nobody_s).await, []);
     let end = noon() + Duration::hours(24);
     let before = |moment| CertificateFilter {
         ends_before: Some(moment),
         ..all.clone()
     };
     assert_eq!(serials(before(end)).await, []);
-    assert_eq!(serials(before(end + Duration::SECOND)).await.len(), 2);
+    assert_eq!(serials(before(end + Duration::SECOND)).await.len(), 3);
     let ends_after = Some(noon() + Duration::hours(25));
     let later = CertificateFilter { ends_after, ..all };
     assert_eq!(serials(later).await, []);
@@ -893,6 +984,8 @@ suite!(
     checkpoints_come_with_their_entries,
     another_role_revokes_and_stops_what_is_under_way,
     a_revoked_certificate_is_not_renewed,
+    a_device_is_revoked_with_all_that_it_has_and_might_renew,
+    a_device_whose_certificates_have_ended_is_revoked_as_long_as_it_might_renew,
     certificates_are_found_by_holder_end_and_revocation,
     a_hash_is_replaced_only_while_the_password_is_the_same,
     a_change_of_role_stands_against_no_renewal_but_everything_else_does,

@@ -210,11 +210,11 @@ impl Administration for Local {
         })
     }
 
-    fn revoke_certificate<'a>(
+    fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
         reason: RevocationReason,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let now = OffsetDateTime::now_utc();
             Ok(self.store.revoke(serial, reason, &self.by, now).await?)

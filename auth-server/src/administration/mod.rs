@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crl::{CrlEntryView, CrlView};
 pub use local::Local;
-pub use read_log::{AUDIT_PAGE, read_log};
+pub use read_log::{AUDIT_PAGE, Unverified, read_log, verify_log};
 pub use records::{CertificateState, CertificateView, Newcomer, UserView};
 pub use remote::Remote;
 
@@ -156,13 +156,13 @@ pub trait Administration: Send + Sync {
     /// One certificate.
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, CertificateView>;
 
-    /// Revokes one certificate; one that is revoked already stays as it is, unless that was only
-    /// because its holder's role changed.
-    fn revoke_certificate<'a>(
+    /// Revokes the device that has this certificate, which is this one and all others of its line.
+    /// Says how many were in force, and nothing when nothing was left to be revoked.
+    fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
         reason: RevocationReason,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, Option<u64>>;
 
     /// The CRL that was signed last.
     fn last_crl(&self) -> Answer<'_, Option<LastCrl>>;

@@ -1,5 +1,7 @@
+use common::identity::OrgRoot;
+
 use super::{AdminError, Administration};
-use crate::audit::{End, Line, Start};
+use crate::audit::{End, Line, Start, Tampering, Verdict, Verifier};
 
 /// Entries of a page: about 300 KiB of JSON.
 pub const AUDIT_PAGE: u32 = 1000;
@@ -45,4 +47,33 @@ async fn begin<E: From<AdminError>>(
         .into_iter()
         .map(Line::Checkpoint)
         .try_for_each(take)
+}
+
+/// Why a log was not found to be whole.
+#[derive(Debug)]
+pub enum Unverified {
+    /// It could not be read.
+    Read(AdminError),
+    /// It is not as it was written.
+    Tampering(Tampering),
+}
+
+impl From<AdminError> for Unverified {
+    fn from(error: AdminError) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// Whether the log is as it was written, from its first entry to its last.
+///
+/// # Errors
+/// When it is not, or cannot be read.
+pub async fn verify_log(
+    source: &dyn Administration,
+    root: &OrgRoot,
+) -> Result<Verdict, Unverified> {
+    let mut verifier = Verifier::new(root);
+    let take = |line: Line| verifier.take(&line).map_err(Unverified::Tampering);
+    read_log(source, 0, take).await?;
+    verifier.finish().map_err(Unverified::Tampering)
 }

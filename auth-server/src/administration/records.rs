@@ -136,6 +136,10 @@ pub struct CertificateView {
     #[serde(with = "text::option")]
     #[schema(value_type = Option<String>)]
     pub renews: Option<Serial>,
+    /// The first certificate of its device: the line of those that took each other's place.
+    #[serde(with = "text")]
+    #[schema(value_type = String)]
+    pub device: Serial,
     /// SHA-256 of the public key's SubjectPublicKeyInfo, hexadecimal.
     pub key_sha256: String,
 }
@@ -159,6 +163,7 @@ impl CertificateView {
             revoked_at,
             reason,
             renews: record.renews,
+            device: record.device,
             key_sha256: hex(&record.key_sha256),
         }
     }

@@ -2,7 +2,7 @@
 //! Unknown fields are refused.
 
 use common::identity::{Alias, Role};
-use root_ca::RevocationReason;
+use root_ca::{RevocationReason, Serial, UnknownReason};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
@@ -59,10 +59,25 @@ pub struct SetRole {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
-    /// Why, as RFC 5280 names it.
-    #[serde(with = "text")]
-    #[schema(value_type = String)]
-    pub reason: RevocationReason,
+    /// Why: `unspecified`, `keyCompromise`, `affiliationChanged`, `superseded`,
+    /// `cessationOfOperation` or `privilegeWithdrawn` (RFC 5280).
+    reason: String,
+}
+
+impl Revoke {
+    /// For that reason.
+    pub fn new(reason: RevocationReason) -> Self {
+        let reason = reason.name().to_owned();
+        Self { reason }
+    }
+
+    /// Why.
+    ///
+    /// # Errors
+    /// When there is no such reason.
+    pub fn reason(&self) -> Result<RevocationReason, UnknownReason> {
+        self.reason.parse()
+    }
 }
 
 /// How many certificates were revoked.
@@ -70,6 +85,13 @@ pub struct Revoke {
 pub struct Revoked {
     /// So many.
     pub revoked: u64,
+}
+
+/// What became of a device's certificates.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RevokedDevice {
+    /// How many were in force; null when nothing was left to be revoked.
+    pub revoked: Option<u64>,
 }
 
 /// Certificates of one answer: about 4 MiB of JSON.
@@ -96,6 +118,14 @@ pub struct CertificateQuery {
     )]
     #[param(value_type = Option<String>)]
     pub role: Option<Role>,
+    /// Of the device that has the certificate of this number.
+    #[serde(
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[param(value_type = Option<String>)]
+    pub device_of: Option<Serial>,
     /// That end at this moment (RFC 3339) or later.
     #[serde(
         default,

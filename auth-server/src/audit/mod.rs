@@ -232,42 +232,6 @@ pub async fn last(store: &dyn Store) -> Result<Option<Record>, StoreError> {
     Ok(store.audit_page(before, 1).await?.entries.pop())
 }
 
-/// Walks the chain from its first entry.
-///
-/// # Errors
-/// When the store fails.
-pub async fn walk(store: &dyn Store) -> Result<Walk, StoreError> {
-    const PAGE: u32 = 1000;
-    let (mut seq, mut previous) = (0, Hash(GENESIS));
-    loop {
-        let entries = store.audit_page(seq, PAGE).await?.entries;
-        if entries.is_empty() {
-            return Ok(Walk::Whole { entries: seq });
-        }
-        for entry in entries {
-            if entry.seq != seq + 1 || entry.hash != entry.hash_after(&previous) {
-                return Ok(Walk::BrokenAfter { seq });
-            }
-            (seq, previous) = (entry.seq, entry.hash);
-        }
-    }
-}
-
-/// What a walk along the chain found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Walk {
-    /// Every entry follows from the one before.
-    Whole {
-        /// How many there are.
-        entries: u64,
-    },
-    /// The entry after that one was changed, removed or moved.
-    BrokenAfter {
-        /// The last good one, 0 for none.
-        seq: u64,
-    },
-}
-
 /// A link of the chain; printed and written in JSON as hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

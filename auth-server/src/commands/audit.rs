@@ -11,7 +11,7 @@ use time::macros::format_description;
 
 use super::desk::{Desk, Place};
 use super::user::moment;
-use crate::administration::{AUDIT_PAGE, AdminError, read_log};
+use crate::administration::{AUDIT_PAGE, Unverified, read_log, verify_log};
 use crate::audit::{AuditPage, Line, Record, Tampering, Verdict, Verifier};
 use crate::failure::Failure;
 use crate::options::{AuditAction, Format, Tail};
@@ -34,7 +34,9 @@ pub async fn run(place: Place, action: AuditAction) -> Result<(), Failure> {
     match action {
         AuditAction::Tail(tail) => self::tail(&desk, &tail).await?,
         AuditAction::Export(after) => export(&desk, after).await?,
-        AuditAction::Verify | AuditAction::VerifyFile(_) => report(verify(&desk).await?)?,
+        AuditAction::Verify | AuditAction::VerifyFile(_) => {
+            report(verify_log(desk.administration(), desk.root()).await?)?
+        }
     }
     desk.close().await
 }
@@ -96,18 +98,6 @@ async fn export(desk: &Desk, after: u64) -> Result<(), Failure> {
     read_log::<Failure>(desk.administration(), after, |line| ui::json(&line)).await
 }
 
-/// Why a log could not be found good.
-enum Unverified {
-    Read(AdminError),
-    Tampering(Tampering),
-}
-
-impl From<AdminError> for Unverified {
-    fn from(error: AdminError) -> Self {
-        Self::Read(error)
-    }
-}
-
 impl From<Unverified> for Failure {
     fn from(error: Unverified) -> Self {
         match error {
@@ -122,21 +112,16 @@ fn altered(what: &str, tampering: &Tampering) -> Failure {
         .cure("compare it with the exports that are kept elsewhere")
 }
 
-async fn verify(desk: &Desk) -> Result<Verdict, Failure> {
-    let mut verifier = Verifier::new(desk.root());
-    let take = |line: Line| verifier.take(&line).map_err(Unverified::Tampering);
-    read_log(desk.administration(), 0, take).await?;
-    verifier
-        .finish()
-        .map_err(|tampering| Unverified::Tampering(tampering).into())
-}
-
 fn verify_file(path: &Path, root: &OrgRoot) -> Result<Verdict, Failure> {
     let name = path.display().to_string();
     let source: Box<dyn Read> = if path.as_os_str() == "-" {
         Box::new(stdin())
     } else {
-        Box::new(File::open(path).map_err(|error| Failure::io(path, &error))?)
+        let missing = |error| {
+            Failure::io(path, &error)
+                .cure("give what auth-server audit export wrote, or - for standard input")
+        };
+        Box::new(File::open(path).map_err(missing)?)
     };
     let mut source = BufReader::new(source);
     let mut verifier = Verifier::new(root);
@@ -194,10 +179,10 @@ fn report(verdict: Verdict) -> Result<(), Failure> {
         ui::data("There are no entries.");
         return Ok(());
     }
-    ui::data(&format!(
-        "Entries {} to {last} are as they were written.",
-        after + 1
-    ));
+    ui::data(&match after + 1 {
+        first if first == last => format!("Entry {last} is as it was written."),
+        first => format!("Entries {first} to {last} are as they were written."),
+    });
     ui::data(&match vouched {
         Some((seq, at)) => format!(
             "The root key vouches for those up to {seq}, signed {}.",

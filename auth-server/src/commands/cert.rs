@@ -1,4 +1,6 @@
-//! `cert list|show|revoke`: the ledger of certificates.
+//! `cert list|show|revoke`: the ledger of certificates, and the devices that it shows.
+
+use std::collections::HashMap;
 
 use common::identity::{Alias, Role};
 use root_ca::{RevocationReason, Serial};
@@ -10,7 +12,11 @@ use crate::administration::CertificateView;
 use crate::failure::Failure;
 use crate::options::{CertAction, CertList, Format, Which};
 use crate::store::CertificateFilter;
-use crate::ui;
+use crate::ui::{self, counted};
+
+/// Digits of a device's number in a list: 30 random bits, which one person's devices share by no
+/// chance worth speaking of.
+const SHOWN_DIGITS: usize = 8;
 
 /// Does what was asked.
 ///
@@ -27,17 +33,19 @@ pub async fn run(desk: &Desk, action: CertAction) -> Result<(), Failure> {
 async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
     let filter = filter(list, OffsetDateTime::now_utc());
     let found = desk.administration().certificates(&filter).await?;
+    let found = by_device(found);
     if list.format == Format::Json {
         return found.iter().try_for_each(ui::json);
     }
     ui::data(&format!(
-        "{:<32} {:<32} {:<16} {:<8} UNTIL",
-        "SERIAL", "ALIAS", "ROLE", "STATE"
+        "{:<32} {:<8} {:<32} {:<16} {:<8} UNTIL",
+        "SERIAL", "DEVICE", "ALIAS", "ROLE", "STATE"
     ));
     for certificate in &found {
         ui::data(&format!(
-            "{:<32} {:<32} {:<16} {:<8} {}",
+            "{:<32} {:<8} {:<32} {:<16} {:<8} {}",
             certificate.serial.to_string(),
+            short(&certificate.device),
             holder(certificate),
             certificate.role.as_ref().map_or("-", Role::as_str),
             certificate.state.as_str(),
@@ -45,6 +53,28 @@ async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// The certificates of a device one after the other, the newest first; so are the devices.
+fn by_device(found: Vec<CertificateView>) -> Vec<CertificateView> {
+    let mut devices: HashMap<Serial, usize> = HashMap::new();
+    let mut placed: Vec<(usize, CertificateView)> = Vec::with_capacity(found.len());
+    for certificate in found {
+        let next = devices.len();
+        let place = *devices.entry(certificate.device).or_insert(next);
+        placed.push((place, certificate));
+    }
+    // A stable sort: within a device the order stays.
+    placed.sort_by_key(|(place, _)| *place);
+    placed
+        .into_iter()
+        .map(|(_, certificate)| certificate)
+        .collect()
+}
+
+/// How a device is shown in a list: enough to see which certificates belong together.
+fn short(device: &Serial) -> String {
+    device.to_string().chars().take(SHOWN_DIGITS).collect()
 }
 
 fn filter(list: &CertList, now: OffsetDateTime) -> CertificateFilter {
@@ -58,6 +88,7 @@ fn filter(list: &CertList, now: OffsetDateTime) -> CertificateFilter {
     CertificateFilter {
         alias: list.alias.clone(),
         role: list.role.clone(),
+        device_of: list.device_of,
         ends_after,
         ends_before,
         revoked,
@@ -86,6 +117,7 @@ async fn show(desk: &Desk, serial: &Serial, format: Format) -> Result<(), Failur
 fn described(certificate: &CertificateView) -> String {
     let mut lines = vec![
         ("Serial", certificate.serial.to_string()),
+        ("Device", certificate.device.to_string()),
         ("Alias", holder(certificate).to_owned()),
         (
             "Role",
@@ -114,14 +146,35 @@ fn described(certificate: &CertificateView) -> String {
 }
 
 async fn revoke(desk: &Desk, serial: &Serial, reason: RevocationReason) -> Result<(), Failure> {
-    desk.administration()
-        .revoke_certificate(serial, reason)
-        .await?;
+    let revoked = desk.administration().revoke_device(serial, reason).await?;
     let certificate = desk.administration().certificate(serial).await?;
-    let reason = certificate.reason.unwrap_or(reason);
-    ui::message(&format!(
-        "Revoked {serial} of {} ({reason}).",
-        holder(&certificate)
-    ));
+    let whose = match &certificate.alias {
+        Some(alias) => format!("one device of {alias}"),
+        None => "the auth server".to_owned(),
+    };
+    ui::message(&match revoked {
+        Some(0) => format!(
+            "Revoked {serial} of {whose} ({reason}): nothing of it was valid any more, and nothing \
+             will be renewed."
+        ),
+        Some(count) => format!(
+            "Revoked {} of {whose} ({reason}).",
+            counted(count, "certificate", "certificates")
+        ),
+        None => already(serial, &certificate),
+    });
     Ok(())
+}
+
+fn already(serial: &Serial, certificate: &CertificateView) -> String {
+    let when = certificate
+        .revoked_at
+        .map_or_else(String::new, |at| format!(" on {}", moment(at)));
+    let why = certificate
+        .reason
+        .map_or_else(String::new, |reason| format!(" ({reason})"));
+    format!(
+        "{serial} of {} was revoked{when} already{why}; nothing was changed.",
+        holder(certificate)
+    )
 }

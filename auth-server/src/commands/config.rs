@@ -22,10 +22,8 @@ pub fn check(home: &Home, given: &Given) -> Result<(), Failure> {
         Err(mistakes) => {
             let lines: Vec<String> = mistakes.lines().collect();
             lines.iter().for_each(|line| ui::message(&ui::safe(line)));
-            let count = match lines.len() {
-                1 => "1 mistake".to_owned(),
-                many => format!("{many} mistakes"),
-            };
+            let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+            let count = ui::counted(count, "mistake", "mistakes");
             Err(Failure::local_file(format!("{count} in the settings")).cure("correct them"))
         }
     }

@@ -50,7 +50,7 @@ pub async fn start(
     ui::trust_line(
         organisation.display_name(),
         &organisation.fingerprint().to_string(),
-        &root::url(&config.hosts, bound),
+        &root::url(&config.hosts, bound.map(Into::into)),
     );
     let start = Start {
         run,

@@ -42,7 +42,8 @@ pub async fn run(desk: &Desk, import: &Import) -> Result<(), Failure> {
     refuse(flaws)?;
     let people: Vec<Newcomer> = rows.into_iter().map(|(_, person)| person).collect();
     if people.is_empty() {
-        return Err(Failure::other("the table names nobody"));
+        return Err(Failure::other("the table names nobody")
+            .cure("write a line for each person, such as alice,member,,"));
     }
     if import.dry_run {
         ui::message(&format!("{} could be added; nobody was.", count(&people)));
@@ -57,10 +58,8 @@ pub async fn run(desk: &Desk, import: &Import) -> Result<(), Failure> {
 }
 
 fn count(people: &[Newcomer]) -> String {
-    match people.len() {
-        1 => "1 user".to_owned(),
-        many => format!("{many} users"),
-    }
+    let people = u64::try_from(people.len()).unwrap_or(u64::MAX);
+    ui::counted(people, "user", "users")
 }
 
 fn print(imported: &[Imported], format: Format) -> Result<(), Failure> {
@@ -87,7 +86,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         File::open(path).and_then(|file| file.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes))
     };
-    let length = read.map_err(|error| Failure::io(path, &error))?;
+    let length = read.map_err(|error| {
+        Failure::io(path, &error).cure(format!(
+            "give a table that begins with {}, or - for standard input",
+            HEADER.join(",")
+        ))
+    })?;
     if u64::try_from(length).is_ok_and(|length| length <= MAX_TABLE_BYTES) {
         return Ok(bytes);
     }
@@ -107,8 +111,7 @@ fn parse(table: &[u8]) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
         .from_reader(table.as_slice());
     let header = reader.headers().is_ok_and(|header| *header == HEADER[..]);
     if !header {
-        let wrong = format!("the first line is not {}", HEADER.join(","));
-        return Err(Failure::other(wrong));
+        return Err(wrong_header(&table));
     }
     let (mut rows, mut flaws) = (Vec::<Row>::new(), Vec::new());
     let mut seen: HashMap<Alias, u64> = HashMap::new();
@@ -131,6 +134,17 @@ fn parse(table: &[u8]) -> Result<(Vec<Row>, Vec<Flaw>), Failure> {
         }
     }
     Ok((rows, flaws))
+}
+
+fn wrong_header(table: &[u8]) -> Failure {
+    let first = table.split(|byte| *byte == b'\n').next();
+    let failure = Failure::other(format!("the first line is not {}", HEADER.join(",")));
+    match first {
+        Some(line) if line.contains(&b';') => failure.cure("separate the fields by commas"),
+        _ => {
+            failure.cure("write that line above the people; name and email may be empty in theirs")
+        }
+    }
 }
 
 fn line(position: Option<&csv::Position>) -> u64 {

@@ -23,7 +23,7 @@ use desk::Desk;
 use crate::failure::Failure;
 use crate::options::{Action, Options};
 use crate::signals::Signals;
-use crate::ui;
+use crate::{ownership, ui};
 
 /// Does what the options say.
 ///
@@ -36,14 +36,18 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         passphrase_file,
         action,
     } = options;
+    if action.writes_here() {
+        ownership::demand(home.dir())?;
+    }
     match action {
         Action::Bare(init, run) => {
             return dialogue::start(&home, init, run, passphrase_file, signals).await;
         }
         Action::Run(run) => return run::run(&home, run, passphrase_file, signals).await,
         Action::Init(init) => {
+            let listen = init.listen.clone();
             let authority = init::from_options(&home, init, passphrase_file.as_deref()).await?;
-            root::show(&home, authority.root())?;
+            root::show(&home, authority.root(), &listen)?;
         }
         Action::User(place, action) => {
             let desk = Desk::open(place).await?;
@@ -61,7 +65,7 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
             crl::run(&desk, action).await?;
             desk.close().await?;
         }
-        Action::RootShow => root::show(&home, &home.root()?)?,
+        Action::RootShow(given) => root::show(&home, &home.root()?, &given)?,
         Action::RootFingerprint => ui::data(&home.root()?.fingerprint().to_string()),
         Action::RootExport => root::export(&home)?,
         Action::ConfigCheck(given) => config::check(&home, &given)?,

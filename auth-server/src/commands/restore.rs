@@ -100,7 +100,7 @@ fn unpack(file: &Path, folder: &Path) -> Result<Manifest, Failure> {
         .read(true)
         .custom_flags(flags)
         .open(file)
-        .map_err(io)?;
+        .map_err(|error| io(error).cure("give a file that auth-server backup wrote"))?;
     if !archive.metadata().map_err(io)?.is_file() {
         return Err(Failure::local_file(format!(
             "{} is not a file",

@@ -20,12 +20,21 @@ const CREDENTIAL: &str = "orgshare-auth-passphrase";
 /// Wrong answers after which a passphrase is not asked for again.
 pub const MAX_TRIES: usize = 3;
 
-/// Reads a secret from a file: all of it, but for one line end.
+/// Reads a secret from a file, or from standard input for `-`: all of it, but for one line end.
 ///
 /// # Errors
 /// When it cannot be read, is empty, too long or no text.
 pub fn from_file(path: &Path) -> Result<SecretString, Failure> {
-    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+    if path.as_os_str() == "-" {
+        return read_secret(stdin(), "standard input");
+    }
+    let unreadable = |error| {
+        Failure::io(path, &error).cure(
+            "give a file with the secret in one line that this user can read, or - for standard \
+             input",
+        )
+    };
+    let file = File::open(path).map_err(unreadable)?;
     read_secret(file, &path.display().to_string())
 }
 
@@ -113,7 +122,6 @@ pub async fn new_password(source: PasswordSource, names: &[&str]) -> Result<Secr
             )?;
             return ask_new_password(names).await;
         }
-        PasswordSource::Stdin => read_secret(stdin(), "standard input")?,
         PasswordSource::File(path) => from_file(&path)?,
     };
     match password::check_new(&password, names) {

@@ -5,6 +5,7 @@ mod keys;
 mod mistake;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -124,7 +125,12 @@ impl Config {
     /// # Errors
     /// When the file cannot be read.
     pub fn check(path: &Path, given: &Given) -> Result<Result<Self, Mistakes>, Failure> {
-        let text = std::fs::read(path).map_err(|error| Failure::io(path, &error))?;
+        let text = std::fs::read(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                Failure::io(path, &error).cure("write it again; an empty one means the defaults")
+            }
+            _ => Failure::io(path, &error),
+        })?;
         Ok(Self::read(path, &text, given))
     }
 

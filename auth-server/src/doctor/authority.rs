@@ -10,10 +10,12 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use super::Finding;
-use crate::audit::{self, Walk};
+use crate::administration::{Local, Unverified, verify_log};
+use crate::audit::{self, Verdict};
 use crate::commands::{run, secrets};
 use crate::home::Home;
 use crate::store::Store;
+use crate::ui::counted;
 
 /// A root is followed by another one in good time: devices have to be told.
 const ROOT_NOTICE: Duration = Duration::days(365);
@@ -34,7 +36,9 @@ pub(super) fn root_certificate(root: &OrgRoot, now: OffsetDateTime) -> Finding {
         return Finding::fail("root", "its dates cannot be read", "restore a backup");
     };
     let left = end - now;
-    let says = format!("{} ends in {} days", root.fingerprint(), left.whole_days());
+    let days = u64::try_from(left.whole_days()).unwrap_or_default();
+    let days = counted(days, "day", "days");
+    let says = format!("{} ends in {days}", root.fingerprint());
     let cure = "plan a new organisation root, and trust it on every device before this one ends";
     if left.is_negative() {
         Finding::fail("root", format!("{} has ended", root.fingerprint()), cure)
@@ -52,7 +56,7 @@ pub(super) async fn root_key(home: &Home, passphrase: Option<&Path>) -> Finding 
     if secrets::passphrase_file(passphrase).is_some() {
         return match run::open_authority(home, passphrase, false).await {
             Ok(_) => Finding::ok(CHECK, "it opens and belongs to the root certificate"),
-            Err(failure) => Finding::fail(CHECK, failure.to_string(), cure),
+            Err(failure) => Finding::failed(CHECK, &failure, cure),
         };
     }
     match key_store::read_sealed(&home.root_key()) {
@@ -60,42 +64,56 @@ pub(super) async fn root_key(home: &Home, passphrase: Option<&Path>) -> Finding 
             CHECK,
             "it is sealed; with --passphrase-file it is compared with the root certificate",
         ),
-        Err(error) => Finding::fail(CHECK, error.to_string(), cure),
+        Err(error) => Finding::failed(CHECK, &error.into(), cure),
     }
 }
 
-/// Whether the store is whole, this organisation's, and of this version.
-pub(super) async fn store(home: &Home, root: &OrgRoot) -> (Finding, Option<Arc<dyn Store>>) {
+/// Whether the store is whole, this organisation's, and of this version; with the last one's answer.
+pub(super) async fn store(
+    home: &Home,
+    root: &OrgRoot,
+) -> (Finding, Option<(Arc<dyn Store>, bool)>) {
     match home.store_as_it_is(root).await {
         Err(failure) => {
             let cure = "stop the server and restore a backup";
-            (Finding::fail("store", failure.to_string(), cure), None)
+            (Finding::failed("store", &failure, cure), None)
         }
         Ok((store, true)) => {
             let says = "it is whole and belongs to this root";
-            (Finding::ok("store", says), Some(store))
+            (Finding::ok("store", says), Some((store, true)))
         }
         Ok((store, false)) => {
             let says = "it is whole, and of another version than this program";
             let cure = "make a backup, then start the server of this version";
-            (Finding::warn("store", says, cure), Some(store))
+            (Finding::warn("store", says, cure), Some((store, false)))
         }
     }
 }
 
-/// Whether the audit log's chain holds.
-pub(super) async fn audit(store: &dyn Store) -> Finding {
-    match audit::walk(store).await {
-        Ok(Walk::Whole { entries }) => Finding::ok(
-            "audit log",
-            format!("{entries} entries, and the chain holds"),
+/// Whether the audit log is as it was written, and signed.
+pub(super) async fn audit(store: Arc<dyn Store>, root: &OrgRoot) -> Finding {
+    const CHECK: &str = "audit log";
+    let log = Local::console(store, root.display_name());
+    match verify_log(&log, root).await {
+        Ok(verdict) => Finding::ok(CHECK, whole(&verdict)),
+        Err(Unverified::Tampering(tampering)) => Finding::fail(
+            CHECK,
+            tampering.to_string(),
+            "somebody changed the store: compare it with the exports and backups kept elsewhere",
         ),
-        Ok(Walk::BrokenAfter { seq }) => Finding::fail(
-            "audit log",
-            format!("the chain breaks after entry {seq}"),
-            "somebody changed the store: compare it with a backup, and ask who could write there",
-        ),
-        Err(error) => Finding::fail("audit log", error.to_string(), "restore a backup"),
+        Err(Unverified::Read(error)) => Finding::failed(CHECK, &error.into(), "restore a backup"),
+    }
+}
+
+fn whole(verdict: &Verdict) -> String {
+    let entries = counted(verdict.last, "entry", "entries");
+    match verdict.vouched {
+        Some((seq, _)) => {
+            format!("{entries}, and the chain holds; the root key vouches for those up to {seq}")
+        }
+        None => {
+            format!("{entries}, and the chain holds; the root key vouches for none of them yet")
+        }
     }
 }
 

@@ -5,8 +5,11 @@ use std::path::Path;
 
 use super::Finding;
 use crate::home::Home;
+use crate::ownership::called;
 use crate::staging;
 
+/// The check of owners and modes.
+pub(super) const PERMISSIONS: &str = "permissions";
 /// Less free space than this stops the store within days.
 const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Less than this is worth a look.
@@ -23,9 +26,9 @@ pub(super) fn permissions(home: &Home) -> Vec<Finding> {
     });
     match entries {
         Err(error) => found.push(Finding::fail(
-            "permissions",
+            PERMISSIONS,
             format!("{}: {error}", home.dir().display()),
-            "run it as the user who owns the folder, or give --dir",
+            "look at the folder and its disk",
         )),
         Ok(mut entries) => {
             entries.sort();
@@ -33,7 +36,7 @@ pub(super) fn permissions(home: &Home) -> Vec<Finding> {
         }
     }
     if found.is_empty() {
-        found.push(Finding::ok("permissions", "folder and files are closed"));
+        found.push(Finding::ok(PERMISSIONS, "folder and files are closed"));
     }
     found
 }
@@ -42,7 +45,7 @@ fn look_at(home: &Home, path: &Path) -> Option<Finding> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     if name.starts_with(staging::PREFIX) {
         return Some(Finding::warn(
-            "permissions",
+            PERMISSIONS,
             format!("{} was left over", path.display()),
             format!(
                 "if no backup or restore is running: rm -r {}",
@@ -65,16 +68,17 @@ fn wrong_mode(path: &Path, forbidden: u32) -> Option<Finding> {
     let owner = metadata.uid();
     if metadata.is_symlink() {
         return Some(Finding::fail(
-            "permissions",
+            PERMISSIONS,
             format!("{} is a symbolic link", path.display()),
             "put the file itself there",
         ));
     }
-    if owner != rustix::process::geteuid().as_raw() {
+    let own = rustix::process::geteuid();
+    if owner != own.as_raw() {
         return Some(Finding::fail(
-            "permissions",
-            format!("{} belongs to user {owner}", path.display()),
-            "run this command as the user of the server, or correct the owner",
+            PERMISSIONS,
+            format!("{} belongs to {}", path.display(), called(owner)),
+            format!("as root: chown {} {}", own.as_raw(), path.display()),
         ));
     }
     if mode & forbidden == 0 {
@@ -82,7 +86,7 @@ fn wrong_mode(path: &Path, forbidden: u32) -> Option<Finding> {
     }
     let right = if metadata.is_dir() { "700" } else { "600" };
     Some(Finding::fail(
-        "permissions",
+        PERMISSIONS,
         format!("{} is open to others (mode {mode:03o})", path.display()),
         format!("chmod {right} {}", path.display()),
     ))

@@ -12,7 +12,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::config::{Config, Given};
+use crate::failure::Failure;
 use crate::home::Home;
+use crate::ownership;
 use crate::store::Store;
 
 /// How something is.
@@ -69,6 +71,11 @@ impl Finding {
         }
     }
 
+    /// With the failure's own cure, or that one if it has none.
+    fn failed(check: &'static str, failure: &Failure, cure: &str) -> Self {
+        Self::fail(check, failure.happened(), failure.advice().unwrap_or(cure))
+    }
+
     fn fail(check: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Fail,
@@ -84,6 +91,17 @@ pub async fn examine(
     passphrase: Option<&Path>,
     now: OffsetDateTime,
 ) -> Vec<Finding> {
+    if let Err(failure) = ownership::demand(home.dir()) {
+        return vec![Finding::failed(
+            files::PERMISSIONS,
+            &failure,
+            "run it as its owner",
+        )];
+    }
+    if !home.dir().exists() {
+        let found = home.root().err();
+        return found.iter().map(no_authority).collect();
+    }
     let mut found = files::permissions(home);
     found.push(files::disk(home));
     let config = match home.config(given) {
@@ -92,16 +110,14 @@ pub async fn examine(
             Some(config)
         }
         Err(failure) => {
-            let cure = "see all mistakes with: auth-server config check";
-            found.push(Finding::fail("settings", failure.to_string(), cure));
+            found.push(Finding::failed("settings", &failure, "correct it"));
             None
         }
     };
     let root = match home.root() {
         Ok(root) => root,
         Err(failure) => {
-            let cure = "make an authority with auth-server init, or restore a backup";
-            found.push(Finding::fail("root", failure.to_string(), cure));
+            found.push(no_authority(&failure));
             return found;
         }
     };
@@ -118,11 +134,17 @@ pub async fn examine(
     found
 }
 
+fn no_authority(failure: &Failure) -> Finding {
+    Finding::failed("root", failure, "restore a backup")
+}
+
 async fn store(home: &Home, root: &OrgRoot, found: &mut Vec<Finding>) -> Option<Arc<dyn Store>> {
     let (finding, store) = authority::store(home, root).await;
     found.push(finding);
-    let store = store?;
-    found.push(authority::audit(store.as_ref()).await);
+    let (store, is_current) = store?;
+    if is_current {
+        found.push(authority::audit(store.clone(), root).await);
+    }
     Some(store)
 }
 

@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::Finding;
 use crate::home::Home;
 use crate::tls;
+use crate::ui::counted;
 
 /// The longest that an answer of this machine takes.
 const ANSWER_SECS: u64 = 20;
@@ -46,7 +47,11 @@ pub(super) async fn look(
     }
     let limit = Duration::from_secs(ANSWER_SECS);
     let answer = tokio::time::timeout(limit, fetch_crl(root, address)).await;
-    match answer.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
+    let Ok(answer) = answer else {
+        let says = format!("a server runs on this folder, and does not answer on {address}");
+        return vec![Finding::fail("port", says, "look into its log")];
+    };
+    match answer {
         Ok(der) => vec![
             Finding::ok("port", format!("the server answers on {address}")),
             Finding::ok("chain", "its HTTPS certificate is the root's"),
@@ -55,7 +60,7 @@ pub(super) async fn look(
         Err(error) => vec![Finding::fail(
             "port",
             format!("a server runs on this folder, but on {address}: {error}"),
-            "give the address that it listens on with --listen, and read its log",
+            "give the address that it listens on with --listen",
         )],
     }
 }
@@ -153,11 +158,13 @@ fn revocation_list(
     };
     let next = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(list.next_update().as_secs());
     let age = CRL_LIFETIME - (next - now);
+    let entries = u64::try_from(list.revoked_count()).unwrap_or(u64::MAX);
+    let minutes = u64::try_from(age.whole_minutes()).unwrap_or_default();
     let says = format!(
-        "number {}, {} entries, {} minutes old",
+        "number {}, {}, {} old",
         list.number(),
-        list.revoked_count(),
-        age.whole_minutes().max(0)
+        counted(entries, "entry", "entries"),
+        counted(minutes, "minute", "minutes")
     );
     if last.is_some_and(|last| list.number() > last) {
         let cure = "somebody replaced the store under the running server: stop it, and restore";

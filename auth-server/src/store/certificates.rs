@@ -40,6 +40,8 @@ pub struct CertificateRecord {
     pub signed: bool,
     /// The certificate that it took the place of.
     pub renews: Option<Serial>,
+    /// The first certificate of its device: the line of those that took each other's place.
+    pub device: Serial,
     /// When it was recorded.
     pub created_at: OffsetDateTime,
     /// When and why it was revoked.
@@ -71,6 +73,8 @@ pub struct CertificateFilter {
     pub alias: Option<Alias>,
     /// That state this role.
     pub role: Option<Role>,
+    /// Of the device that has this one.
+    pub device_of: Option<Serial>,
     /// That end at this moment or later.
     pub ends_after: Option<OffsetDateTime>,
     /// That end before this moment.
@@ -120,15 +124,18 @@ pub trait CertificateStore {
         filter: &'a CertificateFilter,
     ) -> Answer<'a, Vec<CertificateRecord>>;
 
-    /// Revokes one certificate; one that is revoked already stays as it is, unless that was only
-    /// because its holder's role changed.
+    /// Revokes the device that has this certificate: this one, and all of its line that have not
+    /// ended or might still be renewed. What is revoked already stays as it is, unless that was
+    /// only because its holder's role changed. Says how many were in force, and nothing when
+    /// nothing was left to be revoked. The audit log gets an entry for this certificate and for
+    /// each that was in force.
     fn revoke<'a>(
         &'a self,
         serial: &'a Serial,
         reason: RevocationReason,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, Option<u64>>;
 
     /// The revoked certificates that ended after `since`.
     fn revoked(&self, since: OffsetDateTime) -> Answer<'_, Vec<RevokedCertificate>>;

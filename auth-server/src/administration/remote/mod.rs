@@ -15,8 +15,8 @@ pub use server_url::{ServerUrl, ServerUrlError};
 use ureq::http::Method;
 
 use super::wire::{
-    AuditQuery, CertificateQuery, MAX_CERTIFICATES, NewUser, Revoke, Revoked, SetPassword, SetRole,
-    Told,
+    AuditQuery, CertificateQuery, MAX_CERTIFICATES, NewUser, Revoke, Revoked, RevokedDevice,
+    SetPassword, SetRole, Told,
 };
 use super::{
     AdminError, Administration, Answer, CertificateView, Imported, NewPassword, Newcomer,
@@ -153,7 +153,7 @@ impl Administration for Remote {
 
     fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64> {
         Box::pin(async move {
-            let call = Call::post(user(alias, "/revoke")).json(&Revoke { reason })?;
+            let call = Call::post(user(alias, "/revoke")).json(&Revoke::new(reason))?;
             let done: Revoked = self.ask(call, |no| no.about_user(alias)).await?;
             Ok(done.revoked)
         })
@@ -184,6 +184,7 @@ impl Administration for Remote {
             let query = CertificateQuery {
                 alias: filter.alias.clone(),
                 role: filter.role.clone(),
+                device_of: filter.device_of,
                 ends_after: filter.ends_after,
                 ends_before: filter.ends_before,
                 revoked: filter.revoked,
@@ -199,15 +200,17 @@ impl Administration for Remote {
         Box::pin(self.ask(call, |no| no.about_certificate(serial)))
     }
 
-    fn revoke_certificate<'a>(
+    fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
         reason: RevocationReason,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let path = format!("/admin/certificates/{serial}/revoke");
-            let call = Call::post(path).json(&Revoke { reason })?;
-            self.order(call, |no| no.about_certificate(serial)).await
+            let call = Call::post(path).json(&Revoke::new(reason))?;
+            let no = |no: Refused| no.about_certificate(serial);
+            let done: RevokedDevice = self.ask(call, no).await?;
+            Ok(done.revoked)
         })
     }
 

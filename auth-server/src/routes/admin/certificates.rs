@@ -44,6 +44,7 @@ pub(super) async fn list(
     let filter = CertificateFilter {
         alias: query.alias,
         role: query.role,
+        device_of: query.device_of,
         ends_after: query.ends_after,
         ends_before: query.ends_before,
         revoked: query.revoked,

@@ -1,19 +1,18 @@
-//! `POST /admin/certificates/{serial}/revoke`: revokes one certificate.
+//! `POST /admin/certificates/{serial}/revoke`: revokes the device that has this certificate.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use root_ca::Serial;
 
 use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
-use crate::administration::wire::Revoke;
-use crate::body::By;
+use crate::administration::wire::{Revoke, RevokedDevice};
+use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
 
-/// 204, also when it was revoked before.
+/// 200 with how many certificates were in force, also when all were revoked before.
 #[utoipa::path(
     post,
     path = "/admin/certificates/{serial}/revoke",
@@ -21,7 +20,8 @@ use crate::state::Shared;
     params(("serial" = String, Path, description = "32 hexadecimal digits")),
     request_body(content = inline(Revoke), content_type = "application/json"),
     responses(
-        (status = 204, description = "revoked, now or before"),
+        (status = 200, description = "revoked, now or before", body = inline(RevokedDevice),
+         content_type = "application/json"),
         (status = 400, description = "the path, the query or the body is not what belongs here",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 401, description = "no member's certificate, or it has ended",
@@ -39,8 +39,8 @@ pub(super) async fn revoke(
     State(app): State<Shared>,
     Named(serial): Named<Serial>,
     By(administrator, why): By<Administrator, Revoke>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<RevokedDevice>, Problem> {
     let desk = desk(&app, &administrator);
-    desk.revoke_certificate(&serial, why.reason).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let revoked = desk.revoke_device(&serial, why.reason()?).await?;
+    Ok(Json(RevokedDevice { revoked }))
 }

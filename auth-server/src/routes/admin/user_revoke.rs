@@ -41,6 +41,6 @@ pub(super) async fn revoke(
     By(administrator, why): By<Administrator, Revoke>,
 ) -> Result<Json<Revoked>, Problem> {
     let desk = desk(&app, &administrator);
-    let revoked = desk.revoke_user(&alias, why.reason).await?;
+    let revoked = desk.revoke_user(&alias, why.reason()?).await?;
     Ok(Json(Revoked { revoked }))
 }

@@ -48,6 +48,58 @@ pub(super) async fn revoke_all(
     number(in_force)
 }
 
+/// The certificate by which a device goes.
+async fn device_of(tx: &mut Write, serial: &Serial) -> Result<Serial, StoreError> {
+    let device: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT COALESCE(device, serial) FROM certificates WHERE serial = ?")
+            .bind(serial.as_bytes().as_slice())
+            .fetch_optional(&mut **tx)
+            .await?;
+    read_serial(&device.ok_or(StoreError::NoSuchCertificate { serial: *serial })?)
+}
+
+/// Which certificates of a device a revocation ends.
+struct Line<'a> {
+    device: Serial,
+    named: &'a Serial,
+    now: OffsetDateTime,
+}
+
+impl Line<'_> {
+    /// Those that were handed out and are believed until now.
+    async fn in_force(&self, tx: &mut Write) -> Result<Vec<Serial>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT serial FROM certificates
+             WHERE (device = ?1 OR serial = ?1) AND state = 'signed'
+               AND revoked_at IS NULL AND not_after >= ?2
+             ORDER BY created_at, serial",
+        )
+        .bind(self.device.as_bytes().as_slice())
+        .bind(self.now.unix_timestamp())
+        .fetch_all(&mut **tx)
+        .await?;
+        rows.iter().map(|serial| read_serial(serial)).collect()
+    }
+
+    /// Revokes the named one, and all that have not ended or might still be renewed; says how many.
+    async fn revoke(&self, tx: &mut Write, reason: RevocationReason) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE certificates
+             SET revoked_at = COALESCE(revoked_at, ?1), reason = ?2, role_changed = 0
+             WHERE (device = ?3 OR serial = ?3) AND (not_after >= ?4 OR serial = ?5)
+               AND (revoked_at IS NULL OR role_changed)",
+        )
+        .bind(self.now.unix_timestamp())
+        .bind(reason.code())
+        .bind(self.device.as_bytes().as_slice())
+        .bind((self.now - MAX_GRACE).unix_timestamp())
+        .bind(self.named.as_bytes().as_slice())
+        .execute(&mut **tx)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
+
 pub(super) async fn count_revocation(tx: &mut Write) -> Result<(), StoreError> {
     sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'revocations'")
         .execute(&mut **tx)
@@ -80,11 +132,13 @@ fn read_certificate(row: &SqliteRow) -> Result<CertificateRecord, StoreError> {
     let role: Option<String> = row.try_get("role")?;
     let key: Vec<u8> = row.try_get("key_sha256")?;
     let renews: Option<Vec<u8>> = row.try_get("renews")?;
+    let device: Option<Vec<u8>> = row.try_get("device")?;
+    let serial = read_serial(row.try_get("serial")?)?;
     let state: String = row.try_get("state")?;
     let alias = alias.map(|alias| alias.parse::<Alias>()).transpose();
     let role = role.map(|role| role.parse::<Role>()).transpose();
     Ok(CertificateRecord {
-        serial: read_serial(row.try_get("serial")?)?,
+        serial,
         alias: alias.map_err(|_| damaged("an impossible alias"))?,
         role: role.map_err(|_| damaged("an impossible role"))?,
         key_sha256: key
@@ -94,6 +148,10 @@ fn read_certificate(row: &SqliteRow) -> Result<CertificateRecord, StoreError> {
         not_after: read_time(row, "not_after")?,
         signed: state == "signed",
         renews: renews.as_deref().map(read_serial).transpose()?,
+        device: match &device {
+            Some(device) => read_serial(device)?,
+            None => serial,
+        },
         created_at: read_time(row, "created_at")?,
         revoked: read_revocation(row)?,
         role_changed: row.try_get("role_changed")?,
@@ -177,6 +235,15 @@ impl CertificateStore for SqliteStore {
             if let Some(role) = &filter.role {
                 query.push(" AND role = ").push_bind(role.to_string());
             }
+            if let Some(serial) = filter.device_of {
+                query
+                    .push(
+                        " AND COALESCE(device, serial) =
+                            (SELECT COALESCE(device, serial) FROM certificates WHERE serial = ",
+                    )
+                    .push_bind(serial.as_bytes().to_vec())
+                    .push(")");
+            }
             if let Some(moment) = filter.ends_before {
                 query
                     .push(" AND not_after < ")
@@ -206,38 +273,34 @@ impl CertificateStore for SqliteStore {
         reason: RevocationReason,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let mut tx = self.write().await?;
-            let settled: Option<bool> = sqlx::query_scalar(
-                "SELECT revoked_at IS NOT NULL AND NOT role_changed FROM certificates
-                 WHERE serial = ?",
-            )
-            .bind(serial.as_bytes().as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
-            if settled.ok_or(StoreError::NoSuchCertificate { serial: *serial })? {
-                return Ok(());
-            }
-            sqlx::query(
-                "UPDATE certificates
-                 SET revoked_at = COALESCE(revoked_at, ?), reason = ?, role_changed = 0
-                 WHERE serial = ?",
-            )
-            .bind(now.unix_timestamp())
-            .bind(reason.code())
-            .bind(serial.as_bytes().as_slice())
-            .execute(&mut *tx)
-            .await?;
-            count_revocation(&mut tx).await?;
-            let event = Event {
-                by,
-                action: Action::RevokeCertificate,
-                object: format!("{serial} ({reason})"),
-                outcome: OK,
+            let line = Line {
+                device: device_of(&mut tx, serial).await?,
+                named: serial,
+                now,
             };
-            append(&mut tx, &event, now).await?;
-            Ok(tx.commit().await?)
+            let mut told = line.in_force(&mut tx).await?;
+            let in_force = told.len();
+            if line.revoke(&mut tx, reason).await? == 0 {
+                return Ok(None);
+            }
+            count_revocation(&mut tx).await?;
+            if !told.contains(serial) {
+                told.push(*serial);
+            }
+            for serial in told {
+                let event = Event {
+                    by,
+                    action: Action::RevokeCertificate,
+                    object: format!("{serial} ({reason})"),
+                    outcome: OK,
+                };
+                append(&mut tx, &event, now).await?;
+            }
+            tx.commit().await?;
+            Ok(u64::try_from(in_force).ok())
         })
     }
 

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
-use common::identity::{Alias, LabelError, Role};
-use root_ca::{Host, RevocationReason, Serial, SerialError};
+use common::identity::{Alias, Role};
+use root_ca::{Host, RevocationReason, Serial};
 
 use crate::options::KeyChoice;
+use crate::options::names::{alias, serial};
 
 /// HTTPS login and certificate signing for orgshare peers.
 ///
@@ -457,32 +458,4 @@ pub enum RootCommand {
     Fingerprint,
     /// Print the certificate in PEM
     Export,
-}
-
-/// Says what is wrong with a text of the right form, too.
-fn serial(text: &str) -> Result<Serial, String> {
-    text.parse().map_err(|error: SerialError| {
-        let digits = text.bytes().filter(u8::is_ascii_hexdigit).count();
-        if digits == 2 * Serial::BYTES {
-            "no certificate of this authority has such a number; see auth-server cert list --all"
-                .to_owned()
-        } else {
-            error.to_string()
-        }
-    })
-}
-
-/// Says how an alias would be written.
-fn alias(text: &str) -> Result<Alias, String> {
-    text.parse().map_err(|error: LabelError| {
-        let lower: Result<Alias, _> = text
-            .trim()
-            .to_lowercase()
-            .replace([' ', '_', '.'], "-")
-            .parse();
-        match lower {
-            Ok(alias) => format!("{error}; write it like {alias}"),
-            Err(_) => format!("{error}; write one such as alice"),
-        }
-    })
 }

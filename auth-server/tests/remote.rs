@@ -94,6 +94,7 @@ fn every_command_on_people_and_certificates_works_from_afar() {
         &["cert", "list"],
         &["cert", "list", "--all", "--alias", "alice", "--json"],
         &["cert", "list", "--revoked"],
+        &["cert", "list", "--device-of", &serial],
         &["cert", "show", &serial],
         &["cert", "show", &serial, "--json"],
     ] {
@@ -159,6 +160,19 @@ fn every_command_on_people_and_certificates_works_from_afar() {
         away.ok(&["audit", "verify"], "")
             .contains("are as they were written")
     );
+}
+
+#[test]
+fn an_administrator_may_end_the_device_that_he_works_on() {
+    let away = Away::new();
+    let listed = away.ok(&["cert", "list", "--alias", "root", "--json"], "");
+    let own: serde_json::Value = serde_json::from_str(listed.trim()).unwrap();
+    let revoked = away.ok(&["cert", "revoke", own["serial"].as_str().unwrap()], "");
+    assert!(
+        revoked.starts_with("Revoked 1 certificate of one device of root"),
+        "{revoked}"
+    );
+    failed(&away.run(&["cert", "list"], ""), 7, "was revoked");
 }
 
 #[test]

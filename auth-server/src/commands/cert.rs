@@ -146,8 +146,9 @@ fn described(certificate: &CertificateView) -> String {
 }
 
 async fn revoke(desk: &Desk, serial: &Serial, reason: RevocationReason) -> Result<(), Failure> {
-    let revoked = desk.administration().revoke_device(serial, reason).await?;
+    // Asked before: it may be the very device that asks.
     let certificate = desk.administration().certificate(serial).await?;
+    let revoked = desk.administration().revoke_device(serial, reason).await?;
     let whose = match &certificate.alias {
         Some(alias) => format!("one device of {alias}"),
         None => "the auth server".to_owned(),

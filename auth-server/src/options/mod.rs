@@ -4,6 +4,7 @@ mod audit;
 mod cert;
 mod crl;
 mod format;
+pub(crate) mod names;
 mod parse;
 mod place;
 mod serve;

@@ -6,7 +6,6 @@ mod support;
 
 use rustix::process::Signal;
 use support::history::*;
-use support::operator::*;
 use support::*;
 
 #[test]

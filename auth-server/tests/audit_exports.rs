@@ -117,7 +117,7 @@ fn exports_behind_each_other_are_one_log_and_a_kept_one_convicts_the_store() {
     // Alone it is one piece, whose beginning is taken on trust.
     let alone = org.with_input(&["audit", "verify", "-"], &next());
     assert!(
-        said(&alone).contains("are as they were written"),
+        said(&alone).contains("is as it was written"),
         "{}",
         said(&alone)
     );

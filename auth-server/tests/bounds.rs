@@ -276,6 +276,7 @@ async fn where_the_list_could_become_too_long_nobody_gets_a_certificate() {
     let alice = "alice".parse().unwrap();
     let reason = RevocationReason::KeyCompromise;
     let blocked = UserChange::Revoke(reason);
+    let by = Actor::console();
     store.change_user(&alice, blocked, &by, now).await.unwrap();
     assert_eq!(ledger.publish().await.revoked_count(), 300_000);
     let enabled = UserChange::Enable;

@@ -220,7 +220,7 @@ fn the_process_cannot_be_dumped_nor_debugged_by_its_user() {
     let is_root = rustix::process::geteuid().is_root();
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("auth-server");
-    std::fs::copy(env!("CARGO_BIN_EXE_auth-server"), &program).unwrap();
+    copy_program(&program);
     let passphrase = dir.path().join("passphrase");
     std::fs::write(&passphrase, PASSPHRASE).unwrap();
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();

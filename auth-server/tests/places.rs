@@ -264,7 +264,7 @@ fn given_away(org: &Org) -> PathBuf {
     let above = org.home().parent().unwrap().to_owned();
     std::fs::set_permissions(&above, PermissionsExt::from_mode(0o755)).unwrap();
     let program = above.join("auth-server");
-    std::fs::copy(env!("CARGO_BIN_EXE_auth-server"), &program).unwrap();
+    copy_program(&program);
     program
 }
 

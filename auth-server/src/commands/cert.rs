@@ -146,9 +146,10 @@ fn described(certificate: &CertificateView) -> String {
 }
 
 async fn revoke(desk: &Desk, serial: &Serial, reason: RevocationReason) -> Result<(), Failure> {
-    // Asked before: it may be the very device that asks.
-    let certificate = desk.administration().certificate(serial).await?;
+    // Asked before: it may be the very device that asks. What it lacks is for the order to say.
+    let certificate = desk.administration().certificate(serial).await;
     let revoked = desk.administration().revoke_device(serial, reason).await?;
+    let certificate = certificate?;
     let whose = match &certificate.alias {
         Some(alias) => format!("one device of {alias}"),
         None => "the auth server".to_owned(),

@@ -147,6 +147,13 @@ impl Org {
     }
 }
 
+/// Copies the program, by another process: one that is open for writing here, and so for a moment in
+/// the child of any thread, cannot be run.
+pub(crate) fn copy_program(to: &Path) {
+    let program = Path::new(env!("CARGO_BIN_EXE_auth-server"));
+    succeeded(&Command::new("cp").args([program, to]).output().unwrap());
+}
+
 /// Changes the store behind the program's back.
 pub(crate) fn sql(org: &Org, statements: &str) {
     sql_in(&org.home().join("store.sqlite"), statements);
@@ -155,6 +162,7 @@ pub(crate) fn sql(org: &Org, statements: &str) {
 pub(crate) fn sql_in(store: &Path, statements: &str) {
     let store = rusqlite::Connection::open(store).unwrap();
     store.busy_timeout(Duration::from_secs(10)).unwrap();
+    store.pragma_update(None, "foreign_keys", false).unwrap();
     store.execute_batch(statements).unwrap();
 }
 

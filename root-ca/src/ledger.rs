@@ -28,8 +28,8 @@ pub trait Ledger {
     /// Why the ledger refuses, or cannot be written.
     type Error;
 
-    /// Records durably that `entry` is about to be signed; refuses when its holder may not have a
-    /// certificate any more.
+    /// Records that `entry` is about to be signed, durably as soon as [`signed`](Self::signed) is;
+    /// refuses when its holder may not have a certificate any more.
     fn about_to_sign(
         &self,
         entry: &LedgerEntry,

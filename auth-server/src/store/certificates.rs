@@ -87,7 +87,8 @@ pub struct Issuance<'a> {
 /// The ledger of certificates, and the numbers of CRLs.
 pub trait CertificateStore {
     /// Records a certificate that is about to be signed, if its holder is active and has the role
-    /// that it states, and if its key is nobody else's. A member has no more than
+    /// that it states, and if its key is nobody else's. This is on the disk together with what
+    /// [`signed`](Self::signed) records, at the latest. A member has no more than
     /// [`MAX_ISSUED`](super::MAX_ISSUED) of them within [`WINDOW`](super::WINDOW) and
     /// [`MAX_CURRENT`](super::MAX_CURRENT) that are good, and all members together
     /// [`MAX_LISTABLE`](super::MAX_LISTABLE).

@@ -183,9 +183,10 @@ impl CertificateStore for SqliteStore {
         entry: &'a LedgerEntry,
         issuance: &'a Issuance<'a>,
     ) -> Answer<'a, ()> {
+        // The certificate leaves the server only behind `signed`, which is flushed, and this with it.
         Box::pin(
             self.connections
-                .write(move |tx| ledger::begin(tx, entry, issuance)),
+                .write_ahead(move |tx| ledger::begin(tx, entry, issuance)),
         )
     }
 

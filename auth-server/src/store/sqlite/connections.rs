@@ -39,9 +39,15 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     if mode != "wal" {
         return Err(damaged("it cannot be used in write-ahead mode"));
     }
-    connection.pragma_update(None, "synchronous", "full")?;
+    flush_commits(&connection, true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+/// Whether a commit is flushed to the disk, or waits for the next one that is.
+fn flush_commits(connection: &Connection, each: bool) -> Result<(), StoreError> {
+    let level = if each { "full" } else { "normal" };
+    Ok(connection.pragma_update(None, "synchronous", level)?)
 }
 
 /// SQLite lets one connection write at a time: the writers of this process take turns at one, in the
@@ -72,15 +78,23 @@ impl Connections {
         let began = Instant::now();
         let mut writer = self.writer.lock().await;
         let writer = writer.as_mut().ok_or_else(closed)?;
+        aside(|| transact(writer, began, work))
+    }
+
+    /// The same, on the disk with the next transaction at the latest: for what nobody relies on before
+    /// that one. The log of SQLite is flushed in its order.
+    pub(super) async fn write_ahead<T>(
+        &self,
+        work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let mut writer = self.writer.lock().await;
+        let writer = writer.as_mut().ok_or_else(closed)?;
         aside(|| {
-            let mut write = Write {
-                transaction: writer.transaction_with_behavior(TransactionBehavior::Immediate)?,
-                entries: Vec::new(),
-            };
-            metrics().store("write_lock", began.elapsed());
-            let done = work(&mut write)?;
-            write.commit()?;
-            Ok(done)
+            flush_commits(writer, false)?;
+            let done = transact(writer, began, work);
+            flush_commits(writer, true)?;
+            done
         })
     }
 
@@ -135,6 +149,22 @@ impl Connections {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One transaction of a writer that was wanted since `began`.
+fn transact<T>(
+    writer: &mut Connection,
+    began: Instant,
+    work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut write = Write {
+        transaction: writer.transaction_with_behavior(TransactionBehavior::Immediate)?,
+        entries: Vec::new(),
+    };
+    metrics().store("write_lock", began.elapsed());
+    let done = work(&mut write)?;
+    write.commit()?;
+    Ok(done)
 }
 
 /// A transaction that changes something.

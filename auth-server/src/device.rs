@@ -204,7 +204,13 @@ async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem>
         .store
         .certificate(&serial)
         .await
-        .map_err(|error| unavailable(&error))?
+        .map_err(|error| unavailable(&error))?;
+    if known.is_none() {
+        // After a restore from a backup that is older; else somebody has the root key.
+        tracing::warn!(alias = %certificate.name().alias(), %serial, "a certificate that is not in the ledger");
+        return Err(Problem::CertificateUnknown);
+    }
+    let known = known
         .filter(|known| known.signed)
         .filter(|known| known.alias.as_ref() == Some(certificate.name().alias()))
         .filter(|known| known.key_sha256 == *certificate.key_sha256());

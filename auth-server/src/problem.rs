@@ -17,6 +17,8 @@ pub mod kind {
     pub const CERTIFICATE_EXPIRED: &str = "urn:orgshare:problem:certificate-expired";
     /// The certificate was revoked, or its member is blocked.
     pub const CERTIFICATE_REFUSED: &str = "urn:orgshare:problem:certificate-refused";
+    /// See [`Problem::CertificateUnknown`](super::Problem::CertificateUnknown).
+    pub const CERTIFICATE_UNKNOWN: &str = "urn:orgshare:problem:certificate-unknown";
     /// The member's role does not allow it.
     pub const NOT_ALLOWED: &str = "urn:orgshare:problem:not-allowed";
     /// Somebody has the alias.
@@ -68,6 +70,9 @@ pub enum Problem {
     CertificateExpired,
     /// The certificate was revoked, or its member may not use it any more.
     CertificateRefused,
+    /// The root signed the certificate, and the ledger does not have it: it is younger than the backup
+    /// that the server was restored from.
+    CertificateUnknown,
     /// The key of the request has been certified before.
     KeyInUse,
     /// Too many renewals; wait.
@@ -148,9 +153,10 @@ impl Problem {
             | Self::Reason(_)
             | Self::BadPath
             | Self::BadQuery => StatusCode::BAD_REQUEST,
-            Self::Unauthorized | Self::CertificateNeeded | Self::CertificateExpired => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::Unauthorized
+            | Self::CertificateNeeded
+            | Self::CertificateExpired
+            | Self::CertificateUnknown => StatusCode::UNAUTHORIZED,
             Self::CertificateRefused
             | Self::NotAllowed
             | Self::PasswordMustChange
@@ -178,6 +184,7 @@ impl Problem {
             Self::CertificateNeeded => kind::CERTIFICATE_NEEDED,
             Self::CertificateExpired => kind::CERTIFICATE_EXPIRED,
             Self::CertificateRefused => kind::CERTIFICATE_REFUSED,
+            Self::CertificateUnknown => kind::CERTIFICATE_UNKNOWN,
             Self::NotAllowed => kind::NOT_ALLOWED,
             Self::PasswordMustChange => kind::PASSWORD_MUST_CHANGE,
             Self::AliasTaken => kind::ALIAS_TAKEN,
@@ -210,6 +217,9 @@ impl Problem {
             Self::CertificateNeeded => "this needs a member's certificate (mutual TLS)",
             Self::CertificateExpired => "the certificate has ended; renew it or log in again",
             Self::CertificateRefused => "the certificate was revoked or its member is blocked",
+            Self::CertificateUnknown => {
+                "the auth server does not have this certificate; log in again"
+            }
             Self::KeyInUse => "the request's key has been certified before; make a fresh one",
             Self::TooManyRenewals(_) => "too many renewals of one device; try again later",
             Self::TooManyCertificates(_) => "too many certificates of one person; try again later",
@@ -253,6 +263,7 @@ impl Problem {
             Self::CertificateNeeded => "certificate_needed",
             Self::CertificateExpired => "certificate_expired",
             Self::CertificateRefused => "certificate_refused",
+            Self::CertificateUnknown => "certificate_unknown",
             Self::KeyInUse => "key_in_use",
             Self::TooManyRenewals(_) => "too_many_renewals",
             Self::TooManyCertificates(_) => "too_many_certificates",

@@ -107,7 +107,7 @@ fn only_an_administrator_of_this_moment_gets_anything() {
         (Some(&was), Some((403, "not-allowed"))),
         (Some(&ended), Some((401, "certificate-expired"))),
         (Some(&revoked), Some((403, "certificate-refused"))),
-        (Some(&unknown), Some((403, "certificate-refused"))),
+        (Some(&unknown), Some((401, "certificate-unknown"))),
         (Some(&long_ended), None),
         (Some(&https), None),
         (Some(&foreign), None),

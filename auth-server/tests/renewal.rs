@@ -224,7 +224,7 @@ fn nobody_renews_with_a_certificate_that_is_not_a_member_s_own() {
     assert!(server.renew(&good).is_ok());
     // Signed by the root, and not in the ledger.
     let unknown = org.issued(&alice(), now, Recorded::No);
-    assert_eq!(server.refusal(&unknown).0, 403);
+    assert_eq!(server.refusal(&unknown).0, 401);
     // The same organisation's name, alias and role; another root.
     let other = Org::with_user("alice").issued(&alice(), now, Recorded::Yes);
     assert_eq!(server.refusal(&other).0, 0);

@@ -165,7 +165,7 @@ fn a_profile_is_shown_and_changed_in_part() -> Result<()> {
     organisation.run(&["user", "disable", "alice"])?.success()?;
     alice
         .run(&["profile", "show"])?
-        .refused(3, &["certificate"])?;
+        .refused(7, &["was revoked"])?;
     let nobody = organisation.device()?;
     nobody.run(&["profile", "show"])?.refused(3, &[]).map(drop)
 }

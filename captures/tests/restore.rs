@@ -55,6 +55,8 @@ fn peers_that_saw_newer_lists_believe_the_restored_server() -> Result<()> {
     let backup = organisation.folder().with_file_name("backup");
     let backup = backup.to_str().unwrap();
     organisation.run(&["backup", backup])?.success()?;
+    let young = organisation.device()?;
+    young.log_in("alice")?;
     // The lost server goes on for a while: more lists than the backup can know of.
     stage.offer("a", b"contents")?;
     let mut seen = held(&stage);
@@ -82,6 +84,12 @@ fn peers_that_saw_newer_lists_believe_the_restored_server() -> Result<()> {
     stage.get_identical("a")?;
     assert!(held(&stage) > seen, "{} after {seen}", held(&stage));
     stage.alice.log_in("alice")?;
+    // One that is younger than the backup is told what to do.
+    young
+        .run(&["renew"])?
+        .refused(3, &["does not have this certificate", "peer login"])?;
+    young.log_in("alice")?;
+    young.run(&["renew"])?.success()?;
     // And what is revoked from now on reaches them.
     disable(&stage.organisation, "bob")?;
     stage.offer("b", b"contents")?;

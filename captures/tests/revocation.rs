@@ -77,3 +77,26 @@ fn a_disabled_requester_is_refused_by_a_listener_that_starts_afterwards() -> Res
     })?;
     Ok(())
 }
+
+#[test]
+fn a_revoked_device_says_so_and_neither_renews_nor_is_shown_as_good() -> Result<()> {
+    let stage = Stage::set()?;
+    stage.offer("a", b"contents")?;
+    stage
+        .organisation
+        .run(&["user", "revoke", "alice"])?
+        .success()?;
+    // The list that tells it comes with the next attempt to get something.
+    let mut tries = 0;
+    refused_in_time(|| {
+        tries += 1;
+        let to = stage.inbox(&format!("a{tries}"));
+        stage.alice.get(&stage.source("a"), &to)?;
+        stage.alice.run(&["whoami"])
+    })?;
+    stage
+        .alice
+        .run(&["renew"])?
+        .refused(REVOKED, &["was revoked", "peer login"])
+        .map(drop)
+}

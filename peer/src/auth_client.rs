@@ -72,6 +72,9 @@ struct Problem {
 /// The type of the problem that a one-time password brings.
 const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
 
+/// The type of the problem of a certificate that was revoked, or whose member is blocked.
+const CERTIFICATE_REFUSED: &str = "urn:orgshare:problem:certificate-refused";
+
 /// The types of what there was too much of.
 const TOO_MANY_RENEWALS: &str = "urn:orgshare:problem:too-many-renewals";
 const TOO_MANY_CERTIFICATES: &str = "urn:orgshare:problem:too-many-certificates";
@@ -184,22 +187,24 @@ impl AuthClient {
                 String::from_utf8(bytes).map_err(|_| self.nonsense())
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.no_renewal(response))
+                Err(self.turned_away("does not renew", response))
             }
             _ => Err(self.refused(response)),
         }
     }
 
-    /// The server's own words.
-    fn no_renewal(&self, response: Response<Body>) -> Failure {
-        let told = self
-            .problem(response)
-            .map_or_else(|| "no reason given".into(), |problem| problem.detail);
-        Failure::new(
-            Exit::NotLoggedIn,
-            format!("the auth server does not renew: {}", Escaped(&told)),
-        )
-        .hint("log in again with peer login, or ask your administrator")
+    /// Why it does not do something for this device, in the server's own words.
+    fn turned_away(&self, what: &str, response: Response<Body>) -> Failure {
+        let problem = self.problem(response);
+        let (exit, told) = match &problem {
+            Some(problem) if problem.kind == CERTIFICATE_REFUSED => {
+                (Exit::NotTrusted, problem.detail.as_str())
+            }
+            Some(problem) => (Exit::NotLoggedIn, problem.detail.as_str()),
+            None => (Exit::NotLoggedIn, "no reason given"),
+        };
+        Failure::new(exit, format!("the auth server {what}: {}", Escaped(told)))
+            .hint("log in again with peer login, or ask your administrator")
     }
 
     /// Sends a body that is wiped afterwards.

@@ -87,11 +87,9 @@ impl AuthClient {
             StatusCode::UNPROCESSABLE_ENTITY => {
                 Err(self.not_accepted("the auth server does not accept this", response))
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure::new(
-                Exit::NotLoggedIn,
-                "the auth server does not take this device's certificate",
-            )
-            .hint("log in again with peer login")),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(self.turned_away("does not take this device's certificate", response))
+            }
             _ => Err(self.refused(response)),
         }
     }

@@ -7,12 +7,14 @@ use common::name::Escaped;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
-use crate::renewal::schedule;
+use crate::renewal;
+use crate::renewal::schedule::{self, Need};
 
 /// Who is logged in, in which organisation, until when: lines for standard output.
 ///
 /// # Errors
-/// When nobody is logged in or the certificate has expired.
+/// When nobody is logged in, or the certificate has expired or is on the revocation list that the
+/// device holds.
 pub fn run(store: &IdentityStore) -> Result<String, Failure> {
     let root = store.root()?;
     let credentials = store.credentials(&root)?;
@@ -27,6 +29,16 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
             ),
         )
         .hint("renew it with peer renew, or log in again with peer login"));
+    }
+    if let Some(crl) = store.crl(&root)?
+        && renewal::need(certificate, &crl, clock::now()) == Need::Revoked
+    {
+        let alias = certificate.name().alias();
+        return Err(Failure::new(
+            Exit::NotTrusted,
+            format!("the certificate of {alias} was revoked: peers refuse it"),
+        )
+        .hint("log in again with peer login, or ask your administrator"));
     }
     let account = store.account()?;
     let mut serial = String::new();

@@ -80,6 +80,10 @@ impl Refused {
                 "this device's certificate was revoked, or its member is disabled",
             )
             .cure(again),
+            kind::CERTIFICATE_UNKNOWN => {
+                Failure::not_logged_in("the auth server does not have this device's certificate")
+                    .cure(again)
+            }
             kind::NOT_ALLOWED => {
                 Failure::refused("the auth server refuses: this is for administrators")
                     .cure("log in as one, or have your role changed with: auth-server user role")

@@ -1,8 +1,9 @@
 //! The auth server as a peer sees it: login, root certificate, revocation list.
 
 pub mod account;
+mod refusals;
+mod unreachable;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,23 +12,21 @@ use common::handshake::provider;
 use common::identity::{Fingerprint, OrgRoot};
 use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES};
 use common::name::Escaped;
-use rustls::CertificateError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use ureq::http::{Request, Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider};
 use ureq::{Agent, Body, Error as HttpError};
 use zeroize::Zeroizing;
 
 use crate::device_key::DeviceKey;
-use crate::failure::{Exit, Failure, reason};
+use crate::failure::{Exit, Failure};
+use refusals::{PASSWORD_MUST_CHANGE, unauthorized};
+use unreachable::failed;
 
 /// Seconds for a whole exchange with the server, a slow password hash included.
 const EXCHANGE_SECS: u64 = 30;
-
-/// Bytes of a problem document: a sentence or two.
-const MAX_PROBLEM_BYTES: usize = 4096;
 
 /// Seconds to connect.
 const CONNECT_SECS: u64 = 5;
@@ -60,25 +59,6 @@ pub enum LoginAnswer {
     /// The password was given for once, and only serves to choose another one.
     NewPasswordNeeded,
 }
-
-/// What goes wrong at the server, as far as a peer reads it (RFC 9457).
-#[derive(Debug, Deserialize)]
-struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    detail: String,
-}
-
-/// The type of the problem that a one-time password brings.
-const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
-
-/// The type of the problem of a certificate that was revoked, or whose member is blocked.
-const CERTIFICATE_REFUSED: &str = "urn:orgshare:problem:certificate-refused";
-
-/// The types of what there was too much of.
-const TOO_MANY_RENEWALS: &str = "urn:orgshare:problem:too-many-renewals";
-const TOO_MANY_CERTIFICATES: &str = "urn:orgshare:problem:too-many-certificates";
-const TOO_OFTEN: &str = "urn:orgshare:problem:too-often";
 
 /// Brings a server's address into the form `https://HOST:PORT`.
 ///
@@ -193,20 +173,6 @@ impl AuthClient {
         }
     }
 
-    /// Why it does not do something for this device, in the server's own words.
-    fn turned_away(&self, what: &str, response: Response<Body>) -> Failure {
-        let problem = self.problem(response);
-        let (exit, told) = match &problem {
-            Some(problem) if problem.kind == CERTIFICATE_REFUSED => {
-                (Exit::NotTrusted, problem.detail.as_str())
-            }
-            Some(problem) => (Exit::NotLoggedIn, problem.detail.as_str()),
-            None => (Exit::NotLoggedIn, "no reason given"),
-        };
-        Failure::new(exit, format!("the auth server {what}: {}", Escaped(told)))
-            .hint("log in again with peer login, or ask your administrator")
-    }
-
     /// Sends a body that is wiped afterwards.
     fn send_json(
         &self,
@@ -224,11 +190,6 @@ impl AuthClient {
             .body(body.as_slice())
             .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
         self.agent.run(request).map_err(|error| self.failed(&error))
-    }
-
-    fn problem(&self, response: Response<Body>) -> Option<Problem> {
-        let bytes = self.body(response, MAX_PROBLEM_BYTES).ok()?;
-        serde_json::from_slice(&bytes).ok()
     }
 
     /// Fetches the revocation list if it is newer than the one held: `None` when it is not.
@@ -270,135 +231,6 @@ impl AuthClient {
 
     fn failed(&self, error: &HttpError) -> Failure {
         failed(&self.base, error)
-    }
-
-    fn refused(&self, response: Response<Body>) -> Failure {
-        let later = later(&response);
-        match response.status() {
-            StatusCode::TOO_MANY_REQUESTS => self
-                .too_many(response)
-                .hint(format!("{later}, or ask your administrator")),
-            StatusCode::SERVICE_UNAVAILABLE => {
-                Failure::new(Exit::Temporary, "the auth server is busy").hint(later)
-            }
-            other => Failure::new(
-                Exit::Other,
-                format!("the auth server at {} answered {other}", self.base),
-            )
-            .hint("ask your administrator"),
-        }
-    }
-
-    /// Of what there was too much.
-    fn too_many(&self, response: Response<Body>) -> Failure {
-        let problem = self.problem(response);
-        match problem.as_ref().map_or("", |problem| problem.kind.as_str()) {
-            TOO_MANY_RENEWALS => Failure::new(
-                Exit::Temporary,
-                "this device renewed its certificate too often",
-            ),
-            TOO_MANY_CERTIFICATES => Failure::new(
-                Exit::Temporary,
-                "you have as many certificates as one person gets",
-            ),
-            TOO_OFTEN => Failure::new(
-                Exit::Temporary,
-                "you did this as often as one person may in an hour",
-            ),
-            _ => Failure::new(Exit::LoginRefused, "too many failed logins"),
-        }
-    }
-
-    fn nonsense(&self) -> Failure {
-        Failure::new(
-            Exit::Other,
-            format!("{} does not answer like an auth server", self.base),
-        )
-        .hint("check the address")
-    }
-}
-
-/// When to try again, as the server says it.
-fn later(response: &Response<Body>) -> String {
-    let after = response
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<u64>().ok());
-    match after {
-        Some(secs) => format!("try again in {}", span(secs)),
-        None => "try again later".into(),
-    }
-}
-
-/// A time as people say it, never shorter than it is.
-fn span(secs: u64) -> String {
-    match secs {
-        0..120 => format!("{secs} s"),
-        120..7200 => format!("{} min", secs.div_ceil(60)),
-        _ => format!("{} h", secs.div_ceil(3600)),
-    }
-}
-
-/// Wrong alias or password, or an account that is disabled: the server does not say which.
-fn unauthorized() -> Failure {
-    Failure::new(Exit::LoginRefused, "unauthorized: wrong alias or password")
-        .hint("try again, or ask your administrator")
-}
-
-fn failed(base: &str, error: &HttpError) -> Failure {
-    let unreachable = |what: &str| {
-        Failure::new(
-            Exit::Unreachable,
-            format!("the auth server at {base} cannot be reached: {what}"),
-        )
-        .hint("check the address and that it runs")
-    };
-    let certificate = match error {
-        HttpError::Io(error) => certificate_error(error),
-        HttpError::Rustls(rustls::Error::InvalidCertificate(error)) => Some(error),
-        _ => None,
-    };
-    match (certificate, error) {
-        (Some(error), _) => from_certificate(base, error),
-        (None, HttpError::Io(error)) if is_alert(error) => Failure::new(
-            Exit::NotLoggedIn,
-            "the auth server does not accept this device's certificate",
-        )
-        .hint("log in again with peer login, and check the clock"),
-        (None, HttpError::Io(error)) => unreachable(&reason(error)),
-        (None, HttpError::Timeout(_)) => unreachable("no answer in time"),
-        (None, HttpError::HostNotFound) => unreachable("no such host"),
-        (None, other) => unreachable(&other.to_string()),
-    }
-}
-
-fn from_certificate(base: &str, error: &CertificateError) -> Failure {
-    let failure = |what: &str| Failure::new(Exit::NotTrusted, format!("{base}: {what}"));
-    match error {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            failure("the server's certificate is not for this address")
-                .hint("use a name that the server was made for (auth-server init --host NAME)")
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            failure("the server's certificate has expired").hint("check this device's clock")
-        }
-        _ => failure("the server does not belong to this device's organisation")
-            .hint("check the address; tell your administrator"),
-    }
-}
-
-/// The server ended TLS with an alert: what this device showed was refused.
-fn is_alert(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(inner, Some(rustls::Error::AlertReceived(_)))
-}
-
-/// rustls reports a refused certificate through the stream as invalid data.
-fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
-    match error.get_ref()?.downcast_ref()? {
-        rustls::Error::InvalidCertificate(error) => Some(error),
-        _ => None,
     }
 }
 
@@ -454,20 +286,6 @@ mod tests {
             .map(|group| group.name())
             .collect();
         assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
-    }
-
-    #[test]
-    fn a_wait_is_told_in_a_unit_that_people_use_and_never_too_short() {
-        for (secs, told) in [
-            (4, "4 s"),
-            (119, "119 s"),
-            (121, "3 min"),
-            (3600, "60 min"),
-            (7201, "3 h"),
-            (800_000, "223 h"),
-        ] {
-            assert_eq!(span(secs), told);
-        }
     }
 
     #[test]

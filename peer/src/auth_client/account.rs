@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use ureq::Body;
 use ureq::http::{Response, StatusCode};
 
-use super::{AuthClient, unauthorized};
+use super::AuthClient;
+use super::refusals::unauthorized;
 use crate::failure::{Exit, Failure};
 
 /// Bytes of a person's details in JSON.

@@ -1,5 +1,6 @@
 //! Why a command failed: what happened, what to do next, and the exit code.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,6 +23,9 @@ pub const EXIT_REFUSED: u8 = 9;
 pub const EXIT_LOCAL_FILE: u8 = 10;
 /// To be tried again.
 pub const EXIT_TEMPORARY: u8 = 75;
+/// What helps where the system says no.
+const NOT_OURS: &str = "the user who runs this may not; look whose file and folder it is, and give it to \
+                        the folder's owner: as root, chown -R USER FOLDER";
 /// Ended by SIGHUP: the terminal is gone.
 pub const EXIT_HANGUP: u8 = 129;
 /// Ended by SIGINT.
@@ -89,16 +93,20 @@ impl Failure {
         Self::with_code(EXIT_TEMPORARY, happened)
     }
 
-    /// Adds what to do next.
+    /// Adds what to do next, unless that is known better already.
     #[must_use]
     pub fn cure(mut self, cure: impl Into<String>) -> Self {
-        self.cure = Some(cure.into());
+        self.cure.get_or_insert_with(|| cure.into());
         self
     }
 
-    /// A file that the system would not read or write.
+    /// A file that the system would not read or write. Where this user may not, nothing else helps.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::local_file(format!("{}: {error}", path.display()))
+        let failure = Self::local_file(format!("{}: {error}", path.display()));
+        match error.kind() {
+            ErrorKind::PermissionDenied => failure.cure(NOT_OURS),
+            _ => failure,
+        }
     }
 
     /// What happened.
@@ -143,6 +151,9 @@ impl From<KeyStoreError> for Failure {
                 "an init that was interrupted left it; if nobody trusts that root, remove {}",
                 path.display()
             )),
+            KeyStoreError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                failure.cure(NOT_OURS)
+            }
             KeyStoreError::Malformed { .. } => failure.cure("restore it from a backup"),
             KeyStoreError::Passphrase { .. } => failure.cure("try again with the right one"),
             _ => failure,
@@ -181,6 +192,9 @@ impl From<StoreError> for Failure {
                 "try again later"
             }
             StoreError::LedgerFull => "wait until certificates end, or set a shorter cert_lifetime",
+            StoreError::Unreadable => {
+                return Self::local_file(error.to_string()).cure(NOT_OURS);
+            }
             StoreError::Unusable { .. } => {
                 return Self::local_file(error.to_string())
                     .cure("check the disk and the permissions of the folder");

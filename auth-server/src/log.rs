@@ -98,7 +98,8 @@ pub fn flush() {
     let _ = done.recv_timeout(FLUSH_LIMIT);
 }
 
-/// Answers when the lines so far are written; at once if there is no log.
+/// Answers when the lines so far are written, with an error if one of them could not be; at once if
+/// there is no log.
 pub(crate) fn written() -> oneshot::Receiver<()> {
     let (written, done) = oneshot::channel();
     let mark: Mark = Box::new(move || {
@@ -113,11 +114,12 @@ pub(crate) fn written() -> oneshot::Receiver<()> {
 }
 
 fn write_all(queue: &Queue) -> ! {
+    let mut failed = false;
     loop {
         match queue.next() {
-            Next::Line(line) => {
-                let _ = io::stderr().write_all(&line);
-            }
+            Next::Line(line) => failed |= io::stderr().write_all(&line).is_err(),
+            // Dropped, it tells that something before it was not written.
+            Next::Mark(mark) if std::mem::take(&mut failed) => drop(mark),
             Next::Mark(mark) => mark(),
             Next::Missing(missing) => tell(missing),
         }

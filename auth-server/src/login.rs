@@ -76,7 +76,7 @@ pub async fn check(
         None => attempt,
     };
     demand_patience(app, &attempt).await?;
-    let place = app.passwords.place().await?;
+    let place = app.passwords.queue().place(Some(remote.source())).await?;
     // Again, with the place in hand: no more guesses run at once than there are places.
     demand_patience(app, &attempt).await?;
     let bar = attempt

@@ -1,21 +1,18 @@
 //! Passwords: the rules for new ones (NIST SP 800-63B-4, 3.1.1) and the work of checking them.
 
+mod queue;
 mod rules;
-
-use std::sync::Arc;
-use std::time::Instant;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::rand;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Semaphore, TryAcquireError};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+pub use queue::{PasswordQueue, Place};
 pub use rules::{WeakPassword, check_new};
 
-use crate::metrics::metrics;
 use crate::store::PasswordHash;
 
 /// Bounds the work of normalising; NIST asks for at least 64 characters.
@@ -100,79 +97,6 @@ pub fn needs_rehash(hash: &PasswordHash) -> bool {
     !hash.expose().starts_with(&today)
 }
 
-/// Bounded room for hashing: so many at once, so many waiting, and no more. Clones share the room.
-#[derive(Debug, Clone)]
-pub struct PasswordQueue {
-    parallel: usize,
-    working: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
-}
-
-/// Logins that may wait for a place: about ten seconds of work on two cores.
-const MAX_WAITING: usize = 128;
-
-/// The right to hash one password, held while it lasts.
-#[derive(Debug)]
-pub struct Place {
-    _working: tokio::sync::OwnedSemaphorePermit,
-    _queue: tokio::sync::OwnedSemaphorePermit,
-}
-
-impl PasswordQueue {
-    /// Room for `parallel` hashes at once.
-    pub fn new(parallel: usize) -> Self {
-        let parallel = parallel.max(1);
-        Self {
-            parallel,
-            working: Arc::new(Semaphore::new(parallel)),
-            queue: Arc::new(Semaphore::new(parallel + MAX_WAITING)),
-        }
-    }
-
-    /// Waits for a place.
-    ///
-    /// # Errors
-    /// [`PasswordError::Busy`] when the queue is full.
-    pub async fn place(&self) -> Result<Place, PasswordError> {
-        let queue = match self.queue.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
-                return Err(PasswordError::Busy);
-            }
-        };
-        let began = Instant::now();
-        let working = self.working.clone().acquire_owned().await;
-        metrics().waited_for_place(began.elapsed());
-        Ok(Place {
-            _working: working.map_err(|_| PasswordError::Busy)?,
-            _queue: queue,
-        })
-    }
-
-    /// Waits for a place and hashes on the blocking pool.
-    ///
-    /// # Errors
-    /// [`PasswordError::Busy`] when the queue is full, or [`PasswordError::Failed`].
-    pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, PasswordError> {
-        let place = self.place().await?;
-        tokio::task::spawn_blocking(move || {
-            let _place = place;
-            hash(&password)
-        })
-        .await
-        .map_err(|_| PasswordError::Failed)?
-    }
-
-    /// How many places are taken, and how many wait for one.
-    pub fn load(&self) -> (usize, usize) {
-        let inside = (self.parallel + MAX_WAITING).saturating_sub(self.queue.available_permits());
-        let working = self
-            .parallel
-            .saturating_sub(self.working.available_permits());
-        (working, inside.saturating_sub(working))
-    }
-}
-
 /// Compares passwords with stored hashes, in a queue.
 #[derive(Debug)]
 pub struct PasswordChecker {
@@ -198,14 +122,6 @@ impl PasswordChecker {
     /// The queue, for new passwords to stand in too.
     pub fn queue(&self) -> &PasswordQueue {
         &self.queue
-    }
-
-    /// Waits for a place.
-    ///
-    /// # Errors
-    /// [`PasswordError::Busy`] when the queue is full.
-    pub async fn place(&self) -> Result<Place, PasswordError> {
-        self.queue.place().await
     }
 
     /// Compares on the blocking pool. Without a `hash`, for somebody unknown, does the same work
@@ -258,32 +174,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_instead_of_growing() {
-        let checker = PasswordQueue::new(1);
-        let first = checker.place().await.unwrap();
-        let mut waiting = Vec::new();
-        for _ in 0..MAX_WAITING {
-            let checker = checker.clone();
-            let mut place = Box::pin(async move { checker.place().await });
-            // Polled once, so that it stands in the queue.
-            tokio::select! {
-                biased;
-                _ = &mut place => panic!("there is no place"),
-                () = std::future::ready(()) => {}
-            }
-            waiting.push(place);
-        }
-        assert_eq!(checker.place().await.unwrap_err(), PasswordError::Busy);
-        let secret = SecretString::from("a new one");
-        assert_eq!(checker.hash(secret).await, Err(PasswordError::Busy));
-        drop(first);
-        assert!(waiting.remove(0).await.is_ok());
-    }
-
-    #[tokio::test]
     async fn nobody_logs_in_as_an_unknown_person() {
         let checker = PasswordChecker::new(1).unwrap();
-        let place = checker.place().await.unwrap();
+        let place = checker.queue().place(None).await.unwrap();
         let answer = checker
             .matches(place, SecretString::from("anything"), None)
             .await;

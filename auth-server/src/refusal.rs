@@ -37,7 +37,11 @@ impl From<StoreError> for Refusal {
 
 impl From<PasswordError> for Refusal {
     fn from(error: PasswordError) -> Self {
-        Self::internal(error)
+        match error {
+            // Whoever comes chooses how many come: the answer says it, and metrics count it.
+            PasswordError::Busy => Problem::Unavailable.into(),
+            error => Self::internal(error),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::KeyPair;
@@ -119,6 +120,47 @@ fn an_answer_on_its_way_is_finished_whoever_wants_the_place() {
         assert_eq!(answers.matches("TTP/1.1 200").count(), ANSWERS);
         assert!(answers.ends_with('}'));
     }
+}
+
+/// Keeps all places of an address busy with requests that follow each other quickly.
+fn ask_without_pause(server: &Server, from: Ipv4Addr, stop: &AtomicBool) {
+    let connect = || StreamOwned::new(server.tls(None), server.dial_from(from, false));
+    let ask = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut streams: Vec<_> = (0..PLACES_OF_ONE).map(|_| connect()).collect();
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) && began.elapsed() < 2 * PATIENCE {
+        for stream in &mut streams {
+            let asked = stream.write_all(ask).and_then(|()| stream.flush());
+            let answered = asked.and_then(|()| stream.read(&mut [0; 2048]));
+            if !matches!(answered, Ok(1..)) {
+                *stream = connect();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn who_asks_without_pause_keeps_his_own_address_from_no_login() {
+    let org = Org::with_user("alice");
+    let server = server(&org);
+    let from = address(3, 1);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| ask_without_pause(&server, from, &stop));
+        eventually("a crowd", PATIENCE, || {
+            server.counted("orgshare_connections ") > PLACES_OF_ONE
+        });
+        for _ in 0..5 {
+            // A client that is turned away, for all were young just then, comes again.
+            eventually("a login", PATIENCE, || {
+                let answer = server.send_from(from, &login());
+                answer.is_some_and(|answer| answer.status == 200)
+            });
+        }
+        assert!(server.counted(REPLACED) > 0);
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -42,8 +42,9 @@ impl Profile {
     pub(crate) const BACKDATE: Duration = Duration::minutes(5);
     /// Twice the backdate: below that a slow clock sees only expired certificates.
     const MIN_LIFETIME: Duration = Duration::minutes(10);
-    /// What the first of our ancestors gave, and more than a long weekend.
-    const MAX_LIFETIME: Duration = Duration::days(10);
+    /// The longest life of a member's certificate: what the first of our ancestors gave, and more than a
+    /// long weekend.
+    pub const MAX_LIFETIME: Duration = Duration::days(10);
     /// Life of the auth server's own HTTPS certificate.
     pub(crate) const HTTPS_LIFETIME: Duration = Duration::days(30);
     /// Life of a root: peers can hold several, so that the next can be brought out in time.

@@ -98,7 +98,7 @@ pub async fn bind(addresses: &[String]) -> Result<TcpListener, Failure> {
     let failure = Failure::other(format!("cannot listen on {address}: {error}"));
     Err(match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            failure.cure("stop the program that uses the port, or choose another with --listen")
+            failure.cure("stop the program that uses the port, or choose another with ORGSHARE_AUTH_LISTEN, the settings, or run --listen")
         }
         std::io::ErrorKind::PermissionDenied => failure.cure("choose a port above 1023"),
         _ => failure.cure("choose an address of this machine with --listen"),

@@ -18,9 +18,14 @@ use crate::throttle::Source;
 pub(super) const MAX_CONNECTIONS: usize = 1024;
 /// Connections at once from one source. An office behind one address still logs in.
 pub(super) const MAX_CONNECTIONS_PER_SOURCE: usize = 64;
-/// A client that keeps the server waiting for less than that is not cut for another one: an honest
-/// one has gone on by then.
+/// A client that keeps the server waiting for less than that is cut for another one only where no
+/// other is left: an honest one has gone on by then.
 const GRACE: Duration = Duration::from_millis(500);
+/// A client that keeps the server waiting for less than that is never cut: the end of an answer may
+/// still be on its way to it.
+const MOMENT: Duration = Duration::from_millis(50);
+/// A client that keeps the server waiting for that long is cut first, however few its source holds.
+const STALE: Duration = Duration::from_secs(5);
 
 /// Whose turn it is on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,23 +71,35 @@ impl State {
         }
     }
 
-    /// Whom a newcomer from `source` may replace: of the sources that hold more than its own, and
-    /// of its own, the busiest one's client that has kept the server waiting longest.
+    /// Whom a newcomer from `source` may replace, where it is the client's turn: one who has not gone
+    /// on for long; else one of its own source, or of those that hold more. The busiest source's goes
+    /// first, and of that one who let the server wait longest; where none has let it wait, the oldest,
+    /// so that who asks without pause keeps nobody out.
     fn replaceable(&self, source: Source, own_alone: bool, now: Instant) -> Option<u64> {
         let own = self.count_of(source);
+        let order = |(id, connection): (&u64, &Connection)| {
+            let Turn::Client(since) = connection.turn else {
+                return None;
+            };
+            let waited = now.duration_since(since);
+            let theirs = self.count_of(connection.source);
+            let is_own = connection.source == source;
+            let is_in_reach = is_own || (!own_alone && (theirs > own || waited >= STALE));
+            let young = (waited < GRACE).then_some(*id);
+            let since = young.is_none().then_some(since);
+            (is_in_reach && waited >= MOMENT).then_some((
+                waited < STALE,
+                Reverse(theirs),
+                young,
+                since,
+                *id,
+            ))
+        };
         self.connections
             .iter()
-            .filter_map(|(id, connection)| match connection.turn {
-                Turn::Client(since) if now.duration_since(since) >= GRACE => {
-                    Some((*id, connection.source, since))
-                }
-                _ => None,
-            })
-            .filter(|(_, theirs, _)| {
-                *theirs == source || (!own_alone && self.count_of(*theirs) > own)
-            })
-            .min_by_key(|(id, theirs, since)| (Reverse(self.count_of(*theirs)), *since, *id))
-            .map(|(id, ..)| id)
+            .filter_map(order)
+            .min()
+            .map(|(.., id)| id)
     }
 
     /// Whether there is room for one more connection from `source`, made if need be.

@@ -30,6 +30,11 @@ pub const MAX_CURRENT: u32 = 500;
 /// that changed.
 pub const MAX_RENEWALS: u32 = 30;
 
+/// Certificates of one device that have neither ended nor been revoked. An honest one has two, and a few
+/// more when answers were lost. What a stolen device takes of its owner's [`MAX_CURRENT`] is at most
+/// this.
+pub const MAX_CURRENT_OF_DEVICE: u32 = 40;
+
 /// The time in which certificates are counted.
 pub const WINDOW: Duration = Duration::hours(1);
 

@@ -25,7 +25,10 @@ use root_ca::Serial;
 pub use allowances::{Allowance, AllowanceStore};
 pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
 pub use audit_log::AuditStore;
-pub use bounds::{LISTED_AT_LEAST, MAX_CURRENT, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS, WINDOW};
+pub use bounds::{
+    LISTED_AT_LEAST, MAX_CURRENT, MAX_CURRENT_OF_DEVICE, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS,
+    WINDOW,
+};
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
     StoreLedger,
@@ -117,6 +120,9 @@ pub enum StoreError {
     /// There is no store at that place.
     #[error("the store is missing")]
     Missing,
+    /// The store is there, and this user may not read or write it.
+    #[error("the store cannot be opened: permission denied")]
+    Unreadable,
     /// The store belongs to another organisation's root.
     #[error("the store belongs to another root certificate")]
     ForeignRoot,

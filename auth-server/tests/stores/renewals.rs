@@ -1,5 +1,7 @@
 //! What may be renewed, by whom and how often.
 
+use auth_server::store::MAX_CURRENT_OF_DEVICE;
+
 use super::*;
 
 pub(crate) async fn renew_at(
@@ -221,7 +223,37 @@ async fn a_device_whose_certificates_have_ended_is_revoked_as_long_as_it_might_r
     assert_eq!(revoked(&lost.serial).await, None);
 }
 
+async fn a_device_has_so_many_good_certificates_and_takes_nothing_from_another(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let (stolen, kept) = (issue(store, "alice").await, issue(store, "alice").await);
+    let mut old = stolen;
+    for number in 1..MAX_CURRENT_OF_DEVICE {
+        let now = noon() + Duration::minutes(3) * number;
+        old = renew_at(store, &old, entry(Some("alice")), now)
+            .await
+            .unwrap();
+    }
+    let now = noon() + Duration::minutes(3) * MAX_CURRENT_OF_DEVICE;
+    let refused = renew_at(store, &old, entry(Some("alice")), now).await;
+    let Err(StoreError::TooManyRenewals { wait }) = refused else {
+        panic!("no end of renewals");
+    };
+    assert_eq!(now + wait, noon() + Duration::hours(24) + Duration::SECOND);
+    assert!(
+        renew_at(store, &kept, entry(Some("alice")), now)
+            .await
+            .is_ok()
+    );
+    // What ended makes room.
+    assert!(
+        renew_at(store, &old, entry(Some("alice")), now + wait)
+            .await
+            .is_ok()
+    );
+}
+
 suite!(
+    a_device_has_so_many_good_certificates_and_takes_nothing_from_another,
     a_device_is_revoked_with_all_that_it_has_and_might_renew,
     a_device_whose_certificates_have_ended_is_revoked_as_long_as_it_might_renew,
     a_change_of_role_stands_against_no_renewal_but_everything_else_does,

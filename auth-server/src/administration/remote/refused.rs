@@ -79,7 +79,7 @@ impl Refused {
             kind::CERTIFICATE_REFUSED => Failure::not_trusted(
                 "this device's certificate was revoked, or its member is disabled",
             )
-            .cure(again),
+            .cure("after a change of your role: peer renew; else log in again with peer login"),
             kind::CERTIFICATE_UNKNOWN => {
                 Failure::not_logged_in("the auth server does not have this device's certificate")
                     .cure(again)

@@ -42,12 +42,16 @@ fn is_lost(place: &mut Place) -> bool {
 #[test]
 fn one_source_cannot_take_all_places() {
     let door = Door::new();
-    let taken = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    let mut taken = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    for place in &taken {
+        place.turns().header_came(false, door.now);
+    }
     assert!(door.take("192.0.2.1").is_none());
     assert!(door.take("::ffff:192.0.2.1").is_none());
     assert!(door.take("192.0.2.2").is_some());
-    drop(taken);
+    drop(taken.pop());
     assert!(door.take("192.0.2.1").is_some());
+    drop(taken);
     assert!(door.is_empty());
 }
 
@@ -76,7 +80,6 @@ fn when_all_places_are_taken_the_busiest_source_makes_room() {
         .map(|n| door.fill(&format!("192.0.2.{n}"), MAX_CONNECTIONS_PER_SOURCE))
         .collect();
     taken.push(door.fill("192.0.2.15", MAX_CONNECTIONS_PER_SOURCE - 2));
-    assert!(door.take("203.0.113.1").is_none(), "all are young");
     door.now += GRACE;
     let newcomer = door.take("203.0.113.1");
     assert!(newcomer.is_some());
@@ -119,14 +122,15 @@ fn a_request_under_way_is_never_cut_for_a_newcomer() {
     door.now += Duration::from_secs(3600);
     assert!(door.take("203.0.113.1").is_none());
     assert!(door.take("192.0.2.1").is_none());
-    // An answer that has left gives the turn to the client; it has its time, and then none.
-    taken[7][0].turns().answer_written();
-    taken[7][0].turns().flushed(door.now);
     // A flush in between is none of an answer.
     taken[8][1].turns().body_came();
     taken[8][1].turns().flushed(door.now);
     assert!(door.take("203.0.113.1").is_none());
-    door.now += GRACE;
+    // An answer that has left gives the turn to the client.
+    taken[7][0].turns().answer_written();
+    taken[7][0].turns().flushed(door.now);
+    assert!(door.take("203.0.113.1").is_none());
+    door.now += MOMENT;
     assert!(door.take("203.0.113.1").is_some());
     assert!(is_lost(&mut taken[7][0]));
     let lost = taken
@@ -154,4 +158,54 @@ fn fewer_files_are_fewer_places() {
     };
     let _held = door.take("192.0.2.1").unwrap();
     assert!(door.take("192.0.2.2").is_none());
+}
+
+#[test]
+fn who_asks_without_pause_keeps_nobody_out() {
+    let mut door = Door::new();
+    // An office of some people, as young as the crowd that comes after it.
+    let mut office = door.fill("198.51.100.1", 20);
+    let mut taken: Vec<_> = (0..15)
+        .map(|n| door.fill(&format!("192.0.2.{n}"), MAX_CONNECTIONS_PER_SOURCE))
+        .collect();
+    taken.push(door.fill("192.0.2.15", MAX_CONNECTIONS_PER_SOURCE - 20));
+    for turn in 0..10_usize {
+        door.now += GRACE / 2;
+        for place in taken.iter().flatten() {
+            place.turns().answer_written();
+            place.turns().flushed(door.now);
+        }
+        for place in &office {
+            place.turns().answer_written();
+            place.turns().flushed(door.now);
+        }
+        // Their answers are on their way.
+        assert!(turn > 0 || door.take("203.0.113.99").is_none());
+        door.now += MOMENT;
+        let newcomer = door.take(&format!("203.0.113.{turn}"));
+        assert!(newcomer.is_some());
+        // It stays, and the oldest of the crowd went.
+        std::mem::forget(newcomer);
+        assert!(is_lost(&mut taken[turn][0]), "{turn}");
+    }
+    assert!(!office.iter_mut().any(is_lost));
+    // Within one address the oldest goes too.
+    assert!(door.take("192.0.2.14").is_some());
+    assert!(is_lost(&mut taken[14][0]));
+}
+
+#[test]
+fn a_crowd_of_one_connection_each_makes_room_for_many_of_one_address() {
+    let mut door = Door::new();
+    let crowd: Vec<_> = (0..MAX_CONNECTIONS)
+        .map(|n| {
+            let [.., high, low] = n.to_be_bytes();
+            door.take(&format!("10.0.{high}.{low}")).unwrap()
+        })
+        .collect();
+    door.now += STALE;
+    let office = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    assert_eq!(office.len(), MAX_CONNECTIONS_PER_SOURCE);
+    drop((crowd, office));
+    assert!(door.is_empty());
 }

@@ -1,13 +1,13 @@
 use common::identity::{Alias, Role};
-use root_ca::{LedgerEntry, Serial};
+use root_ca::{LedgerEntry, Profile, Serial};
 use rusqlite::{Connection, Row, params};
 use time::{Duration, OffsetDateTime};
 
 use super::connections::Write;
 use super::rows::{count, counted, execute, only, optional_time, value};
 use crate::store::{
-    Issuance, LISTED_AT_LEAST, MAX_CURRENT, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS, StoreError,
-    WINDOW,
+    Issuance, LISTED_AT_LEAST, MAX_CURRENT, MAX_CURRENT_OF_DEVICE, MAX_ISSUED, MAX_LISTABLE,
+    MAX_RENEWALS, StoreError, WINDOW,
 };
 
 /// Enters a certificate that is about to be signed, if nothing stands against it.
@@ -55,38 +55,61 @@ pub(super) fn begin(
     }
 }
 
-/// Refuses the renewal of a device that has renewed too often.
+/// Refuses the renewal of a device that has renewed too often, or has too many certificates that are
+/// good.
 fn demand_seldom_renewed(
     tx: &Write<'_>,
     renews: &Serial,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let (renewals, first) = only(
+    // What was made before the longest life has ended.
+    let line = only(
         tx,
-        "SELECT count(*) AS renewals, min(created_at) AS first FROM certificates
+        "SELECT count(*) FILTER (WHERE renews IS NOT NULL AND created_at > ?2 - ?3
+                                   AND created_at < ?2 + ?3) AS issued,
+                min(created_at) FILTER (WHERE renews IS NOT NULL AND created_at > ?2 - ?3) AS first,
+                count(*) FILTER (WHERE not_after >= ?2 AND revoked_at IS NULL) AS current,
+                min(not_after) FILTER (WHERE not_after >= ?2 AND revoked_at IS NULL) AS ends
+         FROM certificates
          WHERE device = (SELECT COALESCE(device, serial) FROM certificates WHERE serial = ?1)
-           AND renews IS NOT NULL AND created_at > ?2 - ?3 AND created_at < ?2 + ?3",
+           AND created_at > ?2 - ?3 - ?4",
         params![
             renews.as_bytes(),
             now.unix_timestamp(),
-            WINDOW.whole_seconds()
+            WINDOW.whole_seconds(),
+            Profile::MAX_LIFETIME.whole_seconds(),
         ],
-        |row| Ok((count(row, "renewals")?, optional_time(row, "first")?)),
+        read_holdings,
     )?;
-    if renewals < MAX_RENEWALS {
-        return Ok(());
+    match line.free_at((MAX_RENEWALS, MAX_CURRENT_OF_DEVICE), now) {
+        None => Ok(()),
+        Some(free) => Err(StoreError::TooManyRenewals {
+            wait: until(free, now),
+        }),
     }
-    Err(StoreError::TooManyRenewals {
-        wait: until(first.unwrap_or(now) + WINDOW, now),
-    })
 }
 
-/// The certificates of a person: those that were made lately, and those that are good.
+/// The certificates of a person or a device: those that were made lately, and those that are good.
 struct Holdings {
     issued: u32,
     first: Option<OffsetDateTime>,
     current: u32,
     ends: Option<OffsetDateTime>,
+}
+
+impl Holdings {
+    /// When there may be one more, with so many at most that were made lately and that are good;
+    /// nothing when that is now.
+    fn free_at(&self, most: (u32, u32), now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let (most_issued, most_current) = most;
+        if self.issued >= most_issued {
+            Some(self.first.unwrap_or(now) + WINDOW)
+        } else if self.current >= most_current {
+            Some(self.ends.unwrap_or(now) + Duration::SECOND)
+        } else {
+            None
+        }
+    }
 }
 
 fn read_holdings(row: &Row<'_>) -> Result<Holdings, StoreError> {
@@ -111,16 +134,12 @@ fn demand_few(tx: &Write<'_>, alias: &Alias, now: OffsetDateTime) -> Result<(), 
         params![alias.as_str(), now.unix_timestamp(), WINDOW.whole_seconds()],
         read_holdings,
     )?;
-    let free = if holdings.issued >= MAX_ISSUED {
-        holdings.first.unwrap_or(now) + WINDOW
-    } else if holdings.current >= MAX_CURRENT {
-        holdings.ends.unwrap_or(now) + Duration::SECOND
-    } else {
-        return Ok(());
-    };
-    Err(StoreError::TooManyCertificates {
-        wait: until(free, now),
-    })
+    match holdings.free_at((MAX_ISSUED, MAX_CURRENT), now) {
+        None => Ok(()),
+        Some(free) => Err(StoreError::TooManyCertificates {
+            wait: until(free, now),
+        }),
+    }
 }
 
 /// Refuses everybody when the list of revoked certificates could become too long.

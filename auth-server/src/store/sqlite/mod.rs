@@ -14,6 +14,8 @@ mod upkeep;
 mod user_change;
 mod users;
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,7 +55,6 @@ impl From<rusqlite::Error> for StoreError {
         let detail = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { detail },
-            Some(ErrorCode::CannotOpen) => Self::Missing,
             Some(_) => Self::Unusable { detail },
             // A value that its column cannot hold.
             None => Self::Damaged { detail },
@@ -79,10 +80,17 @@ fn damaged(detail: impl Into<String>) -> StoreError {
 }
 
 fn demand_content(path: &Path) -> Result<(), StoreError> {
-    match std::fs::metadata(path) {
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    match file.and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.len() == 0 => Err(damaged("the file is empty")),
         Ok(_) => Ok(()),
-        Err(_) => Err(StoreError::Missing),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::NotFound => StoreError::Missing,
+            ErrorKind::PermissionDenied => StoreError::Unreadable,
+            _ => StoreError::Unusable {
+                detail: error.to_string(),
+            },
+        }),
     }
 }
 

@@ -205,6 +205,9 @@ fn take_out(file: &File, length: u64, folder: &Path) -> Result<Manifest, Archive
     drop(next(MANIFEST_DIGEST, MAX_MANIFEST_BYTES)?);
     for (part, (name, max)) in manifest.parts.iter().zip(PARTS) {
         let entry = next(name, max)?;
+        if entry.size() != part.size {
+            return Err(ArchiveError::Part(name));
+        }
         let mut out = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -342,3 +342,21 @@ fn a_role_that_nobody_has_must_be_said_to_be_new() {
     let wrong = json!({"role": "auditor", "new_role": "yes"});
     assert_eq!(order("PUT", role, wrong), is(400, "about:blank"));
 }
+
+#[test]
+fn an_order_on_the_machine_that_leaves_no_administrator_says_so() {
+    let org = Org::new();
+    org.add_as("root", "admin");
+    org.add_as("other", "admin");
+    org.add("alice", PASSWORD);
+    let vacant = |args: &[&str]| {
+        let output = org.command(args);
+        succeeded(&output);
+        said(&output).contains("No active administrator is left")
+    };
+    assert!(!vacant(&["user", "disable", "root"]));
+    assert!(vacant(&["user", "role", "other", "member"]));
+    assert!(!vacant(&["user", "disable", "alice"]));
+    assert!(!vacant(&["user", "enable", "root"]));
+    assert!(vacant(&["user", "rm", "root"]));
+}

@@ -342,3 +342,33 @@ fn whoever_owns_the_folder_of_the_system_need_not_name_it() {
     succeeded(&output);
     assert!(said(&output).contains("alice"), "{}", said(&output));
 }
+
+#[test]
+fn what_the_owner_of_the_folder_may_not_read_is_not_called_missing() {
+    for (name, args) in [
+        ("store.sqlite", ["user", "list"]),
+        ("root.crt", ["user", "list"]),
+        ("config.toml", ["config", "show"]),
+    ] {
+        let org = Org::with_user("alice");
+        let program = given_away(&org);
+        let file = org.home().join(name);
+        chown(&file, Some(0), Some(0)).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        let id = STRANGER.to_string();
+        let output = Command::new("setpriv")
+            .args([format!("--reuid={id}"), format!("--regid={id}")])
+            .args(["--clear-groups", "--"])
+            .arg(&program)
+            .args(args)
+            .arg("--dir")
+            .arg(org.home())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(10), "{name}: {}", said(&output));
+        let told = said(&output).to_lowercase();
+        assert!(told.contains("permission denied"), "{name}: {told}");
+        assert!(told.contains("chown -r user folder"), "{name}: {told}");
+        assert!(!told.contains("restore"), "{name}: {told}");
+    }
+}

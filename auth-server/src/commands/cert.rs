@@ -38,17 +38,18 @@ async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
         return found.iter().try_for_each(ui::json);
     }
     ui::data(&format!(
-        "{:<32} {:<8} {:<32} {:<16} {:<8} UNTIL",
-        "SERIAL", "DEVICE", "ALIAS", "ROLE", "STATE"
+        "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} UNTIL",
+        "SERIAL", "DEVICE", "ALIAS", "ROLE", "STATE", "FROM"
     ));
     for certificate in &found {
         ui::data(&format!(
-            "{:<32} {:<8} {:<32} {:<16} {:<8} {}",
+            "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} {}",
             certificate.serial.to_string(),
             short(&certificate.device),
             holder(certificate),
             certificate.role.as_ref().map_or("-", Role::as_str),
             certificate.state.as_str(),
+            moment(certificate.not_before),
             moment(certificate.not_after),
         ));
     }

@@ -14,8 +14,8 @@ use crate::administration::{
 };
 use crate::failure::Failure;
 use crate::options::{Format, PasswordChoice, PasswordSource, UserAction};
-use crate::store::{StoreError, UserState};
-use crate::ui;
+use crate::store::{ADMIN_ROLE, StoreError, UserState};
+use crate::ui::{self, counted};
 
 /// Does what was asked.
 ///
@@ -206,6 +206,7 @@ async fn demand_there(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
 }
 
 async fn change_role(desk: &Desk, alias: &Alias, role: &GivenRole) -> Result<(), Failure> {
+    let administered = administers(desk, alias).await?;
     let revoked = desk.administration().set_role(alias, role).await?;
     let role = &role.role;
     ui::message(&format!(
@@ -213,7 +214,30 @@ async fn change_role(desk: &Desk, alias: &Alias, role: &GivenRole) -> Result<(),
         certificates(revoked)
     ));
     mention_custom(role);
+    mention_vacancy(desk, administered).await;
     Ok(())
+}
+
+/// Whether this is an administrator who may log in.
+async fn administers(desk: &Desk, alias: &Alias) -> Result<bool, Failure> {
+    let user = owner(desk, alias).await?;
+    Ok(user.is_some_and(|user| is_administrator(&user)))
+}
+
+fn is_administrator(user: &UserView) -> bool {
+    user.role.as_str() == ADMIN_ROLE && user.state == UserState::Active
+}
+
+/// Says so when an order has left nobody who could administer from afar. Who has just lost his own
+/// right does not hear it: he could not have taken the last one.
+async fn mention_vacancy(desk: &Desk, of_administrator: bool) {
+    let users = match of_administrator {
+        true => desk.administration().users().await,
+        false => return,
+    };
+    if users.is_ok_and(|users| !users.iter().any(is_administrator)) {
+        ui::message("No active administrator is left: only this machine can administer now.");
+    }
 }
 
 async fn enable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
@@ -223,11 +247,13 @@ async fn enable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
 }
 
 async fn disable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let administered = administers(desk, alias).await?;
     let revoked = desk.administration().disable(alias).await?;
     ui::message(&format!(
         "Disabled {alias} and revoked {}.",
         certificates(revoked)
     ));
+    mention_vacancy(desk, administered).await;
     Ok(())
 }
 
@@ -238,26 +264,27 @@ async fn unlock(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
 }
 
 async fn revoke(desk: &Desk, alias: &Alias, reason: RevocationReason) -> Result<(), Failure> {
+    let administered = administers(desk, alias).await?;
     let revoked = desk.administration().revoke_user(alias, reason).await?;
     ui::message(&format!(
         "Revoked {} of {alias} ({reason}), who cannot log in until: auth-server user enable {alias}",
         certificates(revoked)
     ));
+    mention_vacancy(desk, administered).await;
     Ok(())
 }
 
 async fn remove(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+    let administered = administers(desk, alias).await?;
     let revoked = desk.administration().remove(alias).await?;
     ui::message(&format!(
-        "Removed {alias} and revoked {}.",
+        "Removed {alias} for good and revoked {}.",
         certificates(revoked)
     ));
+    mention_vacancy(desk, administered).await;
     Ok(())
 }
 
 fn certificates(count: u64) -> String {
-    match count {
-        1 => "1 certificate".to_owned(),
-        count => format!("{count} certificates"),
-    }
+    counted(count, "certificate", "certificates")
 }

@@ -127,7 +127,7 @@ fn a_blocked_member_is_told_and_keeps_what_is_on_the_device() -> Result<()> {
     organisation.run(&["user", "disable", "alice"])?.success()?;
     alice
         .run(&["renew"])?
-        .refused(NOT_LOGGED_IN, &["does not renew", "blocked"])?;
+        .refused(REVOKED, &["does not renew", "blocked"])?;
     assert_eq!(leaf_of(&alice)?, old);
     Ok(())
 }

@@ -134,27 +134,3 @@ fn the_root_key_is_nowhere_in_clear() {
         assert!(!text.contains("BEGIN PRIVATE KEY") && !text.contains(PASSPHRASE));
     }
 }
-
-#[test]
-fn a_secret_in_a_file_that_others_can_read_is_taken_with_a_warning() {
-    let org = Org::new();
-    let file = org.home().join("password");
-    std::fs::write(&file, PASSWORD).unwrap();
-    for (mode, warned) in [(0o644, true), (0o620, true), (0o600, false), (0o400, false)] {
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
-        let alias = format!("person-{mode:o}");
-        let output = org.command(&[
-            "user",
-            "add",
-            &alias,
-            "--password-file",
-            file.to_str().unwrap(),
-        ]);
-        succeeded(&output);
-        assert_eq!(
-            said(&output).contains("warning: others can read"),
-            warned,
-            "{mode:o}"
-        );
-    }
-}

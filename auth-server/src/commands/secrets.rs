@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{Read, stdin};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -18,8 +17,6 @@ use crate::{terminal, ui};
 const MAX_SECRET_FILE_BYTES: u64 = 4096;
 /// The name under which a service manager hands over the passphrase (systemd.exec, Credentials).
 const CREDENTIAL: &str = "orgshare-auth-passphrase";
-/// The permission bits of everybody but the owner.
-const OTHERS: u32 = 0o077;
 /// Wrong answers after which a passphrase is not asked for again.
 pub const MAX_TRIES: usize = 3;
 
@@ -38,14 +35,6 @@ pub fn from_file(path: &Path) -> Result<SecretString, Failure> {
         )
     };
     let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_file() && metadata.mode() & OTHERS != 0 {
-        let path = path.display();
-        ui::message(&format!(
-            "warning: others can read or change {path}, and what it holds is secret; close it with: \
-             chmod 600 {path}"
-        ));
-    }
     read_secret(file, &path.display().to_string())
 }
 

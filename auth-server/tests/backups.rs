@@ -204,6 +204,7 @@ fn the_passphrase_is_not_in_a_backup_and_the_key_is_sealed() {
     let org = Org::with_user("alice");
     let content = std::fs::read(back_up(&org, "file")).unwrap();
     let content = String::from_utf8_lossy(&content);
+    // The labels of PEM alone: no key stands here.
     assert!(content.contains("BEGIN ENCRYPTED PRIVATE KEY"));
     assert!(!content.contains("BEGIN PRIVATE KEY") && !content.contains(PASSPHRASE));
 }
@@ -287,6 +288,7 @@ fn parts_that_do_not_belong_together_are_refused() {
         std::fs::write(&path, own).unwrap();
     }
     let key = org.home().join("root.key");
+    // The first line of a key that is not sealed, and no key.
     std::fs::write(&key, "-----BEGIN PRIVATE KEY-----\n").unwrap();
     refused(
         &org,

@@ -75,10 +75,8 @@ impl Connections {
         &self,
         work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        let began = Instant::now();
-        let mut writer = self.writer.lock().await;
-        let writer = writer.as_mut().ok_or_else(closed)?;
-        aside(|| transact(writer, began, work))
+        self.in_turn(|writer, began| transact(writer, began, work))
+            .await
     }
 
     /// The same, on the disk with the next transaction at the latest: for what nobody relies on before
@@ -87,15 +85,24 @@ impl Connections {
         &self,
         work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        let began = Instant::now();
-        let mut writer = self.writer.lock().await;
-        let writer = writer.as_mut().ok_or_else(closed)?;
-        aside(|| {
+        self.in_turn(|writer, began| {
             flush_commits(writer, false)?;
             let done = transact(writer, began, work);
             flush_commits(writer, true)?;
             done
         })
+        .await
+    }
+
+    /// Work with the connection that writes, and the moment since which it was wanted.
+    async fn in_turn<T>(
+        &self,
+        work: impl FnOnce(&mut Connection, Instant) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let mut writer = self.writer.lock().await;
+        let writer = writer.as_mut().ok_or_else(closed)?;
+        aside(|| work(writer, began))
     }
 
     /// A reading of one moment that takes as long as there are rows.

@@ -42,12 +42,6 @@ pub async fn issue(
         Err(IssueError::Ledger(error)) => return Err(refused(error, blocked)),
         Err(IssueError::Key(error)) => return Err(Refusal::internal(error)),
     };
-    tracing::info!(
-        %alias,
-        serial = %issued.entry().serial,
-        not_after = issued.entry().not_after.unix_timestamp(),
-        "issued a certificate"
-    );
     issued.to_pem().map_err(Refusal::internal)
 }
 

@@ -43,9 +43,13 @@ pub mod throttle;
 pub mod tls;
 pub mod ui;
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use failure::Failure;
+
+/// Threads that the store may have waiting for the disk: its writers take turns.
+const WAITING_FOR_DISK: usize = 1;
 
 /// The whole program after hardening: reads the command line, works, says what went wrong.
 pub fn run() -> ExitCode {
@@ -54,7 +58,9 @@ pub fn run() -> ExitCode {
         Ok(command) => command,
         Err(code) => return with_output(Ok(code)),
     };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors + WAITING_FOR_DISK)
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("the program cannot start: {error}")));

@@ -117,7 +117,7 @@ fn write_all(queue: &Queue) -> ! {
     let mut failed = false;
     loop {
         match queue.next() {
-            Next::Line(line) => failed |= io::stderr().write_all(&line).is_err(),
+            Next::Lines(lines) => failed |= io::stderr().write_all(&lines).is_err(),
             // Dropped, it tells that something before it was not written.
             Next::Mark(mark) if std::mem::take(&mut failed) => drop(mark),
             Next::Mark(mark) => mark(),

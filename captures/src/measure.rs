@@ -21,19 +21,22 @@ pub struct Measured {
 /// What a measurement returns.
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Runs a program of measurements: prints the table; with `--check` a missed goal is an exit code.
-pub fn run(program: &str, measure: impl FnOnce() -> Outcome<Vec<Measured>>) -> ExitCode {
+/// A measurement and the name by which a command line asks for it.
+pub type Measurement = (&'static str, fn() -> Outcome<Measured>);
+
+/// Runs a program of measurements, all or the named ones, and prints the table; with `--check` a
+/// missed goal is an exit code.
+pub fn run(program: &str, title: &str, measurements: &[Measurement]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let check = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--check"] => true,
-        _ => {
-            let usage = format!("usage: {program} [--check]");
-            ui::failure(program, &*Box::<dyn Error>::from(usage));
-            return ExitCode::from(2);
-        }
+    let Some((check, chosen)) = choose(&arguments, measurements) else {
+        let names: Vec<&str> = measurements.iter().map(|(name, _)| *name).collect();
+        let usage = format!("usage: {program} [--check] [{}]...", names.join("|"));
+        ui::failure(program, &*Box::<dyn Error>::from(usage));
+        return ExitCode::from(2);
     };
-    match measure() {
+    ui::heading(title);
+    let measured: Outcome<Vec<Measured>> = chosen.iter().map(|(_, measure)| measure()).collect();
+    match measured {
         Ok(measured) => {
             let missed = table(&measured);
             if check && missed > 0 {
@@ -47,6 +50,20 @@ pub fn run(program: &str, measure: impl FnOnce() -> Outcome<Vec<Measured>>) -> E
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether missed goals count, and what is measured; nothing for a command line that is wrong.
+fn choose(arguments: &[String], measurements: &[Measurement]) -> Option<(bool, Vec<Measurement>)> {
+    let (flags, names): (Vec<&String>, Vec<&String>) = arguments
+        .iter()
+        .partition(|argument| argument.starts_with('-'));
+    let is_known = |name: &&String| measurements.iter().any(|(known, _)| known == name);
+    if !flags.iter().all(|flag| *flag == "--check") || !names.iter().all(is_known) {
+        return None;
+    }
+    let is_wanted = |(name, _): &&Measurement| names.is_empty() || names.iter().any(|n| n == name);
+    let chosen = measurements.iter().filter(is_wanted).copied().collect();
+    Some((!flags.is_empty(), chosen))
 }
 
 /// Prints the table and returns how many goals were missed.
@@ -80,6 +97,22 @@ pub fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOTH: [Measurement; 2] = [("speed", || Err("".into())), ("memory", || Err("".into()))];
+
+    fn chosen(arguments: &[&str]) -> Option<(bool, Vec<&'static str>)> {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let (check, chosen) = choose(&arguments, &BOTH)?;
+        Some((check, chosen.iter().map(|(name, _)| *name).collect()))
+    }
+
+    #[test]
+    fn everything_is_measured_or_what_is_named() {
+        assert_eq!(chosen(&[]), Some((false, vec!["speed", "memory"])));
+        assert_eq!(chosen(&["memory", "--check"]), Some((true, vec!["memory"])));
+        assert_eq!(chosen(&["sped"]), None);
+        assert_eq!(chosen(&["--chek"]), None);
+    }
 
     #[test]
     fn the_median_is_the_middle_whatever_the_order() {

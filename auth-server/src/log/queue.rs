@@ -12,6 +12,11 @@ use crate::metrics::metrics;
 const MAX_REQUEST_LINES: usize = 1024;
 /// Lines about the server that wait at most.
 const MAX_SERVER_LINES: usize = 2048;
+/// How long lines gather before they are written, so that those of a busy moment cost one wake-up
+/// and one write together. Nobody notices it who reads them.
+const GATHER: Duration = Duration::from_millis(10);
+/// Bytes that are written at once: what a pipe holds.
+const MAX_WRITE_BYTES: usize = 64 * 1024;
 /// What is missing is told at most once in this time.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -46,8 +51,8 @@ pub(super) struct Missing {
 
 /// What is to be done next.
 pub(super) enum Next {
-    /// Write it.
-    Line(Vec<u8>),
+    /// Write them.
+    Lines(Vec<u8>),
     /// Call it.
     Mark(Mark),
     /// Tell it.
@@ -66,6 +71,8 @@ struct State {
     server: usize,
     allowance: Allowance,
     missing: Missing,
+    /// The thread that writes waits to be woken.
+    asleep: bool,
 }
 
 impl State {
@@ -117,10 +124,25 @@ impl State {
         match self.entries.pop_front()? {
             Entry::Line(kind, line) => {
                 self.count(kind, -1);
-                Some(Next::Line(line))
+                Some(Next::Lines(self.with_following(line)))
             }
             Entry::Mark(mark) => Some(Next::Mark(mark)),
         }
+    }
+
+    /// The lines that follow, up to the next mark.
+    fn with_following(&mut self, mut lines: Vec<u8>) -> Vec<u8> {
+        let fits = |lines: &[u8], entry: &Entry| match entry {
+            Entry::Line(_, line) => lines.len() + line.len() <= MAX_WRITE_BYTES,
+            Entry::Mark(_) => false,
+        };
+        while let Some(Entry::Line(kind, line)) =
+            self.entries.pop_front_if(|entry| fits(&lines, entry))
+        {
+            self.count(kind, -1);
+            lines.extend_from_slice(&line);
+        }
+        lines
     }
 }
 
@@ -138,14 +160,24 @@ impl Queue {
 
     /// One more line, if it is allowed and there is room for it; never waits for a reader.
     pub(super) fn push(&self, kind: Kind, line: &[u8]) {
-        self.state().push(kind, line, Instant::now());
-        self.changed.notify_one();
+        let mut state = self.state();
+        state.push(kind, line, Instant::now());
+        self.wake(state);
     }
 
     /// Has `mark` called when all lines so far are written.
     pub(super) fn mark(&self, mark: Mark) {
-        self.state().entries.push_back(Entry::Mark(mark));
-        self.changed.notify_one();
+        let mut state = self.state();
+        state.entries.push_back(Entry::Mark(mark));
+        self.wake(state);
+    }
+
+    /// Wakes the thread that writes, unless it gathers or writes.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        if std::mem::take(&mut state.asleep) {
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     /// What is missing by now, to be told before the end.
@@ -160,16 +192,24 @@ impl Queue {
             if let Some(next) = state.next(Instant::now()) {
                 return next;
             }
-            state = match state.missing.since {
-                None => self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(_) => {
-                    let waited = self.changed.wait_timeout(state, TELL_EVERY);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            drop(self.sleep(state));
+            std::thread::sleep(GATHER);
+            state = self.state();
+        }
+    }
+
+    /// Sleeps until it is woken, or until what is missing is due to be told.
+    fn sleep<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.asleep = true;
+        match state.missing.since {
+            None => self
+                .changed
+                .wait_while(state, |state| state.asleep)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(_) => {
+                let waited = self.changed.wait_timeout(state, TELL_EVERY);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
         }
     }
 }
@@ -183,27 +223,27 @@ mod tests {
 
     /// Everything that is to be written by now.
     fn lines(state: &mut State, now: Instant) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut written = String::new();
         while let Some(next) = state.next(now) {
-            lines.push(match next {
-                Next::Line(line) => String::from_utf8(line).unwrap(),
-                Next::Mark(_) => "mark".to_owned(),
+            written.push_str(&match next {
+                Next::Lines(lines) => String::from_utf8(lines).unwrap(),
+                Next::Mark(_) => "mark\n".to_owned(),
                 Next::Missing(missing) => {
-                    format!("{} left out, {} lost", missing.left_out, missing.lost)
+                    format!("{} left out, {} lost\n", missing.left_out, missing.lost)
                 }
             });
         }
-        lines
+        written.lines().map(ToOwned::to_owned).collect()
     }
 
     #[test]
     fn lines_of_all_kinds_are_written_in_the_order_in_which_they_came() {
         let (mut state, now) = (State::default(), Instant::now());
-        state.push(Kind::Server, b"one", now);
-        state.push(STRANGER, b"two", now);
-        state.push(Kind::Audit, b"three", now);
+        state.push(Kind::Server, b"one\n", now);
+        state.push(STRANGER, b"two\n", now);
+        state.push(Kind::Audit, b"three\n", now);
         state.entries.push_back(Entry::Mark(Box::new(|| ())));
-        state.push(MEMBER, b"four", now);
+        state.push(MEMBER, b"four\n", now);
         assert_eq!(
             lines(&mut state, now),
             ["one", "two", "three", "mark", "four"]
@@ -211,17 +251,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_at_once_has_a_bound_and_loses_nothing() {
+        let (mut state, now) = (State::default(), Instant::now());
+        let line = [b'.'; 1000];
+        for _ in 0..100 {
+            state.push(Kind::Audit, &line, now);
+        }
+        let mut writes = Vec::new();
+        while let Some(Next::Lines(lines)) = state.next(now) {
+            writes.push(lines.len());
+        }
+        assert_eq!(writes, [65_000, 35_000]);
+    }
+
+    #[test]
     fn no_number_of_requests_pushes_out_another_line() {
         let (mut state, now) = (State::default(), Instant::now());
         for _ in 0..100_000 {
-            state.push(STRANGER, b"stranger", now);
-            state.push(MEMBER, b"member", now);
+            state.push(STRANGER, b"stranger\n", now);
+            state.push(MEMBER, b"member\n", now);
         }
         for _ in 0..MAX_SERVER_LINES {
-            state.push(Kind::Server, b"server", now);
+            state.push(Kind::Server, b"server\n", now);
         }
         for _ in 0..5000 {
-            state.push(Kind::Audit, b"audit", now);
+            state.push(Kind::Audit, b"audit\n", now);
         }
         let lines = lines(&mut state, now);
         let count = |text: &str| lines.iter().filter(|line| *line == text).count();
@@ -234,7 +288,7 @@ mod tests {
     fn what_is_missing_is_counted_and_told_once_a_second() {
         let (mut state, start) = (State::default(), Instant::now());
         for _ in 0..700 {
-            state.push(STRANGER, b"", start);
+            state.push(STRANGER, b"stranger\n", start);
         }
         assert_eq!(lines(&mut state, start).len(), 500);
         let later = start + TELL_EVERY;
@@ -246,11 +300,10 @@ mod tests {
     fn what_is_missing_waits_for_room_to_be_told() {
         let (mut state, start) = (State::default(), Instant::now());
         for _ in 0..MAX_SERVER_LINES + 3 {
-            state.push(Kind::Server, b"server", start);
+            state.push(Kind::Server, b"server\n", start);
         }
         let lines = lines(&mut state, start + TELL_EVERY);
-        assert_eq!(lines[0], "server");
-        assert_eq!(lines[1], "0 left out, 3 lost");
         assert_eq!(lines.len(), MAX_SERVER_LINES + 1);
+        assert_eq!(lines[MAX_SERVER_LINES], "0 left out, 3 lost");
     }
 }

@@ -82,7 +82,7 @@ impl AttemptStore for SqliteStore {
     fn attempts<'a>(&'a self, subjects: &'a [String]) -> Answer<'a, Vec<Option<Attempts>>> {
         let failures = "SELECT failures, last_at FROM attempts WHERE subject = ?";
         Box::pin(async move {
-            self.connections.look(|db| {
+            self.connections.read(|db| {
                 let of = |subject| first(db, failures, [subject], read_attempts);
                 subjects.iter().map(of).collect()
             })

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::damaged;
+use super::rows::execute;
 use crate::audit::Action;
 use crate::metrics::metrics;
 use crate::store::StoreError;
@@ -51,7 +52,9 @@ fn flush_commits(connection: &Connection, each: bool) -> Result<(), StoreError> 
 }
 
 /// SQLite lets one connection write at a time: the writers of this process take turns at one, in the
-/// order in which they came, and compete for the file with other processes alone.
+/// order in which they came, and compete for the file with other processes alone. So no more than one
+/// thread of this process waits for the disk at a time, where it is: to hand its other tasks over
+/// would cost more than most flushes. The runtime has a thread more than processors for it.
 #[derive(Debug)]
 pub(super) struct Connections {
     path: PathBuf,
@@ -75,7 +78,7 @@ impl Connections {
         &self,
         work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        self.in_turn(|writer, began| transact(writer, began, work))
+        self.in_turn(|writer, wanted| transact(writer, wanted, work))
             .await
     }
 
@@ -85,9 +88,9 @@ impl Connections {
         &self,
         work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        self.in_turn(|writer, began| {
+        self.in_turn(|writer, wanted| {
             flush_commits(writer, false)?;
-            let done = transact(writer, began, work);
+            let done = transact(writer, wanted, work);
             flush_commits(writer, true)?;
             done
         })
@@ -97,12 +100,11 @@ impl Connections {
     /// Work with the connection that writes, and the moment since which it was wanted.
     async fn in_turn<T>(
         &self,
-        work: impl FnOnce(&mut Connection, Instant) -> Result<T, StoreError> + Send,
+        work: impl FnOnce(&Connection, Instant) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        let began = Instant::now();
-        let mut writer = self.writer.lock().await;
-        let writer = writer.as_mut().ok_or_else(closed)?;
-        aside(|| work(writer, began))
+        let wanted = Instant::now();
+        let writer = self.writer.lock().await;
+        work(writer.as_ref().ok_or_else(closed)?, wanted)
     }
 
     /// A reading of one moment that takes as long as there are rows.
@@ -110,11 +112,18 @@ impl Connections {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        aside(|| self.look(work))
+        aside(|| {
+            self.look(|reader| {
+                let moment = reader.unchecked_transaction()?;
+                let found = work(&moment);
+                moment.finish()?;
+                found
+            })
+        })
     }
 
-    /// A reading of one moment, of a few rows by their keys: done before another thread would have
-    /// woken up.
+    /// A reading of a few rows by their keys, done before another thread would have woken up; each
+    /// statement sees its own moment.
     pub(super) fn look<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -123,9 +132,7 @@ impl Connections {
             Some(reader) => reader,
             None => connect(&self.path)?,
         };
-        let moment = reader.unchecked_transaction()?;
-        let found = work(&moment);
-        moment.finish()?;
+        let found = work(&reader);
         let mut idle = self.idle();
         if idle.len() < MAX_IDLE_READERS {
             idle.push(reader);
@@ -158,36 +165,62 @@ impl Connections {
     }
 }
 
-/// One transaction of a writer that was wanted since `began`.
+/// One transaction of a writer that was wanted since then.
 fn transact<T>(
-    writer: &mut Connection,
-    began: Instant,
+    writer: &Connection,
+    wanted: Instant,
     work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let mut write = Write {
-        transaction: writer.transaction_with_behavior(TransactionBehavior::Immediate)?,
-        entries: Vec::new(),
-    };
-    metrics().store("write_lock", began.elapsed());
+    let mut write = Write::begin(writer)?;
+    metrics().store("write_lock", wanted.elapsed());
     let done = work(&mut write)?;
     write.commit()?;
     Ok(done)
 }
 
-/// A transaction that changes something.
+/// A transaction that changes something; undone unless it is committed.
 pub(super) struct Write<'a> {
-    transaction: Transaction<'a>,
+    connection: &'a Connection,
     /// What it adds to the audit log: counted when it is there, not before.
     pub(super) entries: Vec<(Action, String)>,
 }
 
-impl Write<'_> {
-    fn commit(self) -> Result<(), StoreError> {
-        self.transaction.commit()?;
-        for (action, outcome) in &self.entries {
-            metrics().count(*action, outcome);
+impl<'a> Write<'a> {
+    /// Takes the write lock: nearly always nobody has it; else it is waited for aside.
+    fn begin(connection: &'a Connection) -> Result<Self, StoreError> {
+        let mut begin = connection.prepare_cached("BEGIN IMMEDIATE")?;
+        connection.busy_timeout(Duration::ZERO)?;
+        let mut begun = begin.execute([]);
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let code = begun
+            .as_ref()
+            .err()
+            .and_then(rusqlite::Error::sqlite_error_code);
+        if code == Some(ErrorCode::DatabaseBusy) {
+            begun = aside(|| begin.execute([]));
+        }
+        begun?;
+        Ok(Self {
+            connection,
+            entries: Vec::new(),
+        })
+    }
+
+    fn commit(mut self) -> Result<(), StoreError> {
+        execute(self.connection, "COMMIT", [])?;
+        for (action, outcome) in std::mem::take(&mut self.entries) {
+            metrics().count(action, &outcome);
         }
         Ok(())
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        // After a commit, and after errors by which SQLite ended it itself, nothing is left to undo.
+        if !self.connection.is_autocommit() {
+            let _ = execute(self.connection, "ROLLBACK", []);
+        }
     }
 }
 
@@ -195,7 +228,7 @@ impl Deref for Write<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        &self.transaction
+        self.connection
     }
 }
 

@@ -5,8 +5,7 @@
 
 use std::process::ExitCode;
 
-use captures::measure::{self, Measured, Outcome};
-use captures::ui;
+use captures::measure;
 
 mod curl;
 mod handshake;
@@ -14,14 +13,13 @@ mod memory;
 mod speed;
 
 fn main() -> ExitCode {
-    measure::run("bench", bench)
-}
-
-fn bench() -> Outcome<Vec<Measured>> {
-    ui::heading("orgshare: speed and memory, rivals in the same run");
-    Ok(vec![
-        handshake::measure()?,
-        speed::measure()?,
-        memory::measure()?,
-    ])
+    measure::run(
+        "bench",
+        "orgshare: speed and memory, rivals in the same run",
+        &[
+            ("handshake", handshake::measure),
+            ("speed", speed::measure),
+            ("memory", memory::measure),
+        ],
+    )
 }

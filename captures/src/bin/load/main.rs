@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use captures::measure::{self, Measured, Outcome};
-use captures::ui;
+use captures::measure;
 
 mod crowd;
 mod logins;
@@ -11,14 +10,13 @@ mod memory;
 mod renewals;
 
 fn main() -> ExitCode {
-    measure::run("load", load)
-}
-
-fn load() -> Outcome<Vec<Measured>> {
-    ui::heading("orgshare: the auth server under load");
-    Ok(vec![
-        logins::measure()?,
-        memory::measure()?,
-        renewals::measure()?,
-    ])
+    measure::run(
+        "load",
+        "orgshare: the auth server under load",
+        &[
+            ("logins", logins::measure),
+            ("memory", memory::measure),
+            ("renewals", renewals::measure),
+        ],
+    )
 }

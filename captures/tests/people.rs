@@ -17,6 +17,16 @@ use x509_cert::der::pem::{LineEnding, encode_string};
 
 const CHOSEN: &str = "plum glacier window ostrich seven";
 
+/// Long enough, and on the server's list of passwords that are guessed first.
+const COMMON: &str = "correct horse battery staple";
+
+/// `peer` with these arguments in a terminal.
+fn on_a_terminal(device: &Device, arguments: &[&str]) -> Result<Terminal> {
+    let folder = device.folder();
+    let arguments = [&["--dir", folder.to_str().unwrap()], arguments].concat();
+    Terminal::start(device.program(), &arguments, device.home())
+}
+
 /// Adds a person with a one-time password, and tells it.
 fn add_for_once(organisation: &Organisation, alias: &str) -> Result<String> {
     let added = organisation.run(&["user", "add", alias, "--one-time"])?;
@@ -67,18 +77,25 @@ fn on_a_terminal_the_new_password_is_asked_for_until_it_is_good() -> Result<()> 
     let organisation = Organisation::start("Example")?;
     let once = add_for_once(&organisation, "alice")?;
     let device = organisation.device()?;
-    let folder = device.folder();
-    let arguments = ["--dir", folder.to_str().unwrap(), "login", "alice"];
-    let mut terminal = Terminal::start(device.program(), &arguments, device.home())?;
+    let mut terminal = on_a_terminal(&device, &["login", "alice"])?;
     terminal.answer_hidden("password: ", &once)?;
     terminal.expect("given for once")?;
     terminal.answer_hidden("new password: ", CHOSEN)?;
     terminal.answer_hidden("new password again: ", "plum glacier window ostrich nine")?;
     terminal.expect("The two do not match.")?;
-    for again in ["new password: ", "new password again: "] {
-        terminal.answer_hidden(again, "short")?;
+    // What can be seen here is said before anything is typed again.
+    for (bad, told) in [
+        ("short", "it has 5 characters"),
+        (once.as_str(), "it is the old one"),
+    ] {
+        terminal.answer_hidden("new password: ", bad)?;
+        terminal.expect(told)?;
     }
-    terminal.expect("it has 5 characters")?;
+    // The rest only the server knows.
+    for again in ["new password: ", "new password again: "] {
+        terminal.answer_hidden(again, COMMON)?;
+    }
+    terminal.expect("the new password is not accepted")?;
     for again in ["new password: ", "new password again: "] {
         terminal.answer_hidden(again, CHOSEN)?;
     }
@@ -105,6 +122,102 @@ fn the_dialogue_asks_for_another_password_when_one_is_needed() -> Result<()> {
     person.listen()?;
     assert!(!person.terminal.transcript().contains(CHOSEN));
     Ok(())
+}
+
+#[test]
+fn who_mistypes_a_password_is_asked_again_a_few_times() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let device = organisation.device()?;
+    let mut terminal = on_a_terminal(&device, &["login", "alice"])?;
+    for _ in 0..2 {
+        terminal.answer_hidden("password: ", "not the password of alice")?;
+        terminal.expect("unauthorized: wrong alias or password")?;
+    }
+    terminal.answer_hidden("password: ", PASSWORD)?;
+    terminal.expect("logged in as alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    // The alias too, if it was asked for.
+    let mut terminal = on_a_terminal(&device, &["login"])?;
+    for alias in ["alcie", "alica", "aliec"] {
+        terminal.answer("alias: ", alias)?;
+        terminal.answer_hidden("password: ", PASSWORD)?;
+        terminal.expect("unauthorized: wrong alias or password")?;
+    }
+    assert_eq!(terminal.finish(PATIENCE)?, Some(4));
+    assert_eq!(terminal.transcript().matches("alias: ").count(), 3);
+    Ok(())
+}
+
+#[test]
+fn who_must_wait_is_told_how_long_and_not_asked_again() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let device = organisation.device()?;
+    for _ in 0..5 {
+        device
+            .log_in_with("alice", "not the password of alice")?
+            .refused(4, &["unauthorized"])?;
+    }
+    let mut terminal = on_a_terminal(&device, &["login", "alice"])?;
+    terminal.answer_hidden("password: ", PASSWORD)?;
+    terminal.expect("too many failed logins")?;
+    terminal.expect("try again in ")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(4));
+    assert_eq!(terminal.transcript().matches("password: ").count(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_password_from_a_file_is_tried_once_even_on_a_terminal() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let device = organisation.device()?;
+    let file = device.home().join("wrong");
+    write_secret(&file, "not the password of alice")?;
+    let arguments = ["login", "alice", "--password-file", file.to_str().unwrap()];
+    let mut terminal = on_a_terminal(&device, &arguments)?;
+    terminal.expect("unauthorized")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(4));
+    assert_eq!(terminal.transcript().matches("unauthorized").count(), 1);
+    Ok(())
+}
+
+#[test]
+fn who_mistypes_the_old_password_types_the_new_one_no_more() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let mut terminal = on_a_terminal(&alice, &["passwd"])?;
+    terminal.answer_hidden("old password: ", "not the password of alice")?;
+    terminal.answer_hidden("new password: ", "fourteen chars")?;
+    terminal.expect("it has 14 characters")?;
+    for again in ["new password: ", "new password again: "] {
+        terminal.answer_hidden(again, CHOSEN)?;
+    }
+    terminal.expect("unauthorized")?;
+    terminal.answer_hidden("old password: ", PASSWORD)?;
+    terminal.expect("changed the password of alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    // What the server refuses is asked for again, the old one is not.
+    let mut terminal = on_a_terminal(&alice, &["passwd"])?;
+    terminal.answer_hidden("old password: ", CHOSEN)?;
+    for chosen in [COMMON, PASSWORD] {
+        for again in ["new password: ", "new password again: "] {
+            terminal.answer_hidden(again, chosen)?;
+        }
+    }
+    terminal.expect("changed the password of alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    let screen = terminal.transcript();
+    assert!(
+        screen.contains("one of the passwords that are guessed first"),
+        "{screen}"
+    );
+    assert_eq!(screen.matches("old password: ").count(), 1, "{screen}");
+    for secret in [CHOSEN, COMMON, PASSWORD] {
+        assert!(!screen.contains(secret), "{screen}");
+    }
+    alice.log_in("alice")
 }
 
 #[test]

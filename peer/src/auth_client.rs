@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure};
-use refusals::{PASSWORD_MUST_CHANGE, unauthorized};
+use refusals::PASSWORD_MUST_CHANGE;
 use unreachable::failed;
 
 /// Seconds for a whole exchange with the server, a slow password hash included.
@@ -51,9 +51,11 @@ struct Renewal<'a> {
     csr: &'a str,
 }
 
-/// What the server answers to a right password.
+/// What the server answers to alias and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginAnswer {
+    /// Wrong alias or password, or an account that is disabled: it does not say which.
+    Unauthorized,
     /// The certificate for the request's key, PEM.
     Certificate(String),
     /// The password was given for once, and only serves to choose another one.
@@ -143,7 +145,7 @@ impl AuthClient {
                     .map(LoginAnswer::Certificate)
                     .map_err(|_| self.nonsense())
             }
-            StatusCode::UNAUTHORIZED => Err(unauthorized()),
+            StatusCode::UNAUTHORIZED => Ok(LoginAnswer::Unauthorized),
             StatusCode::FORBIDDEN => match self.problem(response) {
                 Some(problem) if problem.kind == PASSWORD_MUST_CHANGE => {
                     Ok(LoginAnswer::NewPasswordNeeded)

@@ -5,7 +5,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::operator::Operator;
 use support::*;
 
 /// `cert list` as JSON.
@@ -142,7 +141,7 @@ fn an_administrator_revokes_a_device_over_the_network() {
     let org = Org::with_user("alice");
     org.add_as("root", "admin");
     let server = org.start();
-    let root = Operator::login(&server, "root");
+    let root = server.member("root", PASSWORD);
     let lost = server.member("alice", PASSWORD);
     let renewed = server.renew(&lost).ok().unwrap();
     let path = format!(

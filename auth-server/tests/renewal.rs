@@ -16,10 +16,7 @@ fn read(org: &Org, member: &Member) -> PeerCertificate {
 }
 
 fn alice() -> Subject {
-    Subject::Member {
-        alias: "alice".parse().unwrap(),
-        role: "member".parse().unwrap(),
-    }
+    subject("alice", "member")
 }
 
 fn ago(days: i64) -> OffsetDateTime {

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use auth_server::throttle::{Attempt, Source};
 use captures::bare_peer::Person;
 use captures::device::Device;
@@ -9,6 +13,7 @@ use captures::error::Result;
 use captures::foreign::{Flaw, Forger, leaf_of};
 use captures::organisation::{Organisation, PASSWORD, write_secret};
 use captures::process::{self, Finished, PATIENCE};
+use captures::programs::clean_command;
 use captures::records::in_store;
 use captures::rogue::Credentials;
 use captures::terminal::Terminal;
@@ -363,5 +368,37 @@ fn a_certificate_that_the_server_does_not_take_does_not_hinder_a_login() -> Resu
     alice.log_in("alice")?;
     alice.log_in("bob")?;
     assert!(alice.run(&["whoami"])?.success()?.said().contains("bob"));
+    Ok(())
+}
+
+#[test]
+fn a_password_file_that_others_can_read_is_taken_with_one_warning() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let file = alice.home().join("open");
+    for (mode, told) in [(0o600, 0), (0o622, 0), (0o640, 1), (0o604, 1)] {
+        write_secret(&file, PASSWORD)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = alice.command(&["login", "alice", "--password-file"]);
+        let said = process::run(command.arg(&file))?.success()?.said();
+        assert_eq!(
+            said.matches("warning: others can read").count(),
+            told,
+            "{mode:o}: {said}"
+        );
+        assert_eq!(said.contains("chmod 600"), told > 0, "{said}");
+    }
+    // What is no file of one's own is nobody's to close.
+    let piped = format!(
+        "cat {0} | exec {1} --dir {2} login alice --password-file /dev/stdin",
+        file.display(),
+        alice.program().display(),
+        alice.folder().display()
+    );
+    let mut command = clean_command(Path::new("/bin/sh"), alice.home());
+    let said = process::run(command.args(["-c", &piped]))?
+        .success()?
+        .said();
+    assert!(!said.contains("warning"), "{said}");
     Ok(())
 }

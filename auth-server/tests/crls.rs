@@ -98,13 +98,7 @@ fn what_is_shown_and_exported_is_what_is_served() {
         server.member("alice", PASSWORD),
         server.member("alice", PASSWORD),
     );
-    succeeded(&org.command(&[
-        "cert",
-        "revoke",
-        &lost.serial(),
-        "--reason",
-        "keyCompromise",
-    ]));
+    org.report_stolen(&lost);
     eventually("the revocation", PATIENCE, || {
         listed(&org, &lost.serial()).is_some()
     });

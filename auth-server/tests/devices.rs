@@ -17,19 +17,6 @@ fn listed(org: &Org, more: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn revoke(org: &Org, member: &Member) -> String {
-    let args = [
-        "cert",
-        "revoke",
-        &member.serial(),
-        "--reason",
-        "keyCompromise",
-    ];
-    let output = org.command(&args);
-    succeeded(&output);
-    said(&output)
-}
-
 #[test]
 fn the_list_shows_which_certificates_are_one_device_s() {
     let org = Org::with_user("alice");
@@ -74,7 +61,7 @@ fn a_lost_device_is_revoked_by_any_of_its_certificates_and_the_others_go_on() {
         let other = server.member("alice", PASSWORD);
         let second = server.renew(&first).ok().unwrap();
         let lost = [first, server.renew(&second).ok().unwrap(), second];
-        let told = revoke(&org, &lost[which]);
+        let told = org.report_stolen(&lost[which]);
         assert_eq!(
             told,
             "Revoked 3 certificates of one device of alice (keyCompromise).\n"
@@ -95,7 +82,7 @@ fn what_is_revoked_already_is_said_to_be_and_nothing_changes() {
     let org = Org::with_user("alice");
     let server = org.start();
     let lost = server.member("alice", PASSWORD);
-    let told = revoke(&org, &lost);
+    let told = org.report_stolen(&lost);
     assert!(
         told.starts_with("Revoked 1 certificate of one device"),
         "{told}"
@@ -128,7 +115,7 @@ fn a_device_that_goes_on_behind_a_revoked_certificate_is_revoked_by_that() {
         first.serial()
     );
     sql(&org, &alone);
-    let told = revoke(&org, &first);
+    let told = org.report_stolen(&first);
     assert!(
         told.starts_with("Revoked 1 certificate of one device"),
         "{told}"

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::{Answer, Org, PASSPHRASE, Server, pem, post, request, write_secret};
+use super::{Answer, Org, PASSPHRASE, Server, pem, post, request, said, succeeded, write_secret};
 
 /// A device: its key and its certificate.
 pub(crate) struct Member {
@@ -139,6 +139,14 @@ impl Org {
             key,
             leaf: issued.der().clone(),
         }
+    }
+
+    /// Revokes a device whose key is in other hands; what is said then.
+    pub(crate) fn report_stolen(&self, member: &Member) -> String {
+        let serial = member.serial();
+        let output = self.command(&["cert", "revoke", &serial, "--reason", "keyCompromise"]);
+        succeeded(&output);
+        said(&output)
     }
 
     /// The audit log.

@@ -2,13 +2,15 @@
 //! disabled, for every endpoint that takes a password.
 
 use common::identity::{Alias, Role};
+use common::limits::MAX_PASSWORD_BYTES;
+use common::password::is_same;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::audit::Action;
 use crate::device::Device;
-use crate::password::{self, MAX_PASSWORD_BYTES, PasswordError, Place, WeakPassword};
+use crate::password::{self, PasswordError, Place, WeakPassword};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::{App, Remote};
@@ -199,7 +201,7 @@ impl Known {
 
 fn check_new(new: &SecretString, old: &SecretString, names: &[&str]) -> Result<(), WeakPassword> {
     password::check_new(new, names)?;
-    if password::is_same(new, old) {
+    if is_same(new.expose_secret(), old.expose_secret()) {
         return Err(WeakPassword::Same);
     }
     Ok(())

@@ -6,17 +6,14 @@ mod rules;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::rand;
+use common::password::normalise;
 use secrecy::{ExposeSecret, SecretString};
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 pub use queue::{PasswordQueue, Place};
 pub use rules::{WeakPassword, check_new};
 
 use crate::store::PasswordHash;
-
-/// Bounds the work of normalising; NIST asks for at least 64 characters.
-pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Argon2id: 64 MiB, three passes, one lane (RFC 9106, 4, for memory-constrained servers).
 const MEMORY_KIB: u32 = 64 * 1024;
@@ -32,16 +29,6 @@ pub enum PasswordError {
     /// The hash failed, or the stored PHC string cannot be read.
     #[error("the password could not be hashed")]
     Failed,
-}
-
-/// The form in which a password is hashed and compared: Unicode NFC (3.1.1.2).
-fn normalise(password: &str) -> Zeroizing<String> {
-    Zeroizing::new(password.nfc().collect())
-}
-
-/// Whether two passwords are the same once normalised.
-pub fn is_same(one: &SecretString, other: &SecretString) -> bool {
-    *normalise(one.expose_secret()) == *normalise(other.expose_secret())
 }
 
 fn argon2() -> Result<Argon2<'static>, PasswordError> {

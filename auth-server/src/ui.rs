@@ -126,6 +126,15 @@ pub fn message(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// What is wrong though the command goes on: a line of the log if there is one, in its form.
+pub fn warning(text: &str) {
+    if log::is_started() {
+        tracing::warn!("{text}");
+    } else {
+        message(&format!("auth-server: warning: {}", safe(text)));
+    }
+}
+
 /// A question; the answer follows on the same line.
 pub fn prompt(text: &str) {
     let mut stderr = std::io::stderr();

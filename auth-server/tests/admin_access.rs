@@ -6,7 +6,6 @@ mod support;
 
 use root_ca::Subject;
 use serde_json::Value;
-use support::operator::*;
 use support::*;
 use time::{Duration, OffsetDateTime};
 
@@ -50,12 +49,7 @@ fn kind(answer: &Answer) -> String {
 }
 
 /// Asks all routes and expects that answer, or none.
-fn all_refuse(
-    server: &Server,
-    who: Option<&Operator>,
-    serial: &str,
-    expected: Option<(u16, &str)>,
-) {
+fn all_refuse(server: &Server, who: Option<&Member>, serial: &str, expected: Option<(u16, &str)>) {
     for (method, path, body) in routes(serial) {
         let answer = server.ask(who, method, &path, body);
         let got = answer.as_ref().map(|answer| (answer.status, kind(answer)));
@@ -77,28 +71,25 @@ fn only_an_administrator_of_this_moment_gets_anything() {
     }
     org.add("bob", PASSWORD);
     let server = org.start();
-    let root = Operator::login(&server, "root");
+    let root = server.member("root", PASSWORD);
     let (was, alice) = (
-        Operator::login(&server, "was"),
-        Operator::login(&server, "alice"),
+        server.member("was", PASSWORD),
+        server.member("alice", PASSWORD),
     );
-    let revoked = Operator::login(&server, "root");
-    let bobs = Operator::login(&server, "bob").serial();
+    let revoked = server.member("root", PASSWORD);
+    let bobs = server.member("bob", PASSWORD).serial();
     succeeded(&org.command(&["cert", "revoke", &revoked.serial()]));
     // The certificate goes on saying admin, and nobody has revoked it.
     sql(&org, "UPDATE users SET role = 'member' WHERE alias = 'was'");
     let elsewhere = Org::new();
-    let theirs = authority(&elsewhere);
-    let authority = authority(&org);
     let now = OffsetDateTime::now_utc();
-    let forge = |subject: &Subject, at, recorded| certify(&org, &authority, subject, at, recorded);
     let admin = subject("root", "admin");
     let hosts = vec!["localhost".parse().unwrap()];
-    let ended = forge(&admin, now - Duration::days(2), true);
-    let long_ended = forge(&admin, now - Duration::days(40), true);
-    let unknown = forge(&admin, now, false);
-    let https = forge(&Subject::AuthServer { hosts }, now, true);
-    let foreign = certify(&elsewhere, &theirs, &admin, now, false);
+    let ended = org.issued(&admin, now - Duration::days(2), Recorded::Yes);
+    let long_ended = org.issued(&admin, now - Duration::days(40), Recorded::Yes);
+    let unknown = org.issued(&admin, now, Recorded::No);
+    let https = org.issued(&Subject::AuthServer { hosts }, now, Recorded::Yes);
+    let foreign = elsewhere.issued(&admin, now, Recorded::No);
 
     let before = state(&org);
     for (who, expected) in [
@@ -146,8 +137,8 @@ fn an_administrator_who_is_disabled_or_loses_the_role_is_out_at_once() {
     let org = Org::new();
     org.add_as("root", "admin");
     let server = org.start();
-    let root = Operator::login(&server, "root");
-    let status = |who: &Operator| {
+    let root = server.member("root", PASSWORD);
+    let status = |who: &Member| {
         server
             .ask(Some(who), "GET", "/admin/users", None)
             .unwrap()
@@ -159,7 +150,7 @@ fn an_administrator_who_is_disabled_or_loses_the_role_is_out_at_once() {
     succeeded(&org.command(&["user", "role", "root", "admin"]));
     // The old certificate stays revoked; the next one is good until the account is not.
     assert_eq!(status(&root), 403);
-    let again = Operator::login(&server, "root");
+    let again = server.member("root", PASSWORD);
     assert_eq!(status(&again), 200);
     succeeded(&org.command(&["user", "disable", "root"]));
     assert_eq!(status(&again), 403);
@@ -169,7 +160,7 @@ fn an_administrator_who_is_disabled_or_loses_the_role_is_out_at_once() {
 fn a_member_who_asks_again_and_again_does_not_fill_the_log() {
     let org = Org::with_user("alice");
     let server = org.start();
-    let alice = Operator::login(&server, "alice");
+    let alice = server.member("alice", PASSWORD);
     let long = format!("/admin/users/{}", "x".repeat(8000));
     for _ in 0..35 {
         let answer = server.ask(Some(&alice), "GET", &long, None).unwrap();

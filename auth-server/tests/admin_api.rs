@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::operator::*;
+use support::desk::*;
 use support::*;
 
 const NEW: &str = "plum glacier window ostrich seven";
@@ -52,7 +52,7 @@ fn people_are_added_changed_and_removed() {
         (added.status, added.text()),
         (201, r#"{"one_time_password":null}"#.into())
     );
-    let alice = Operator::login(&desk.server, "root");
+    let alice = desk.server.member("root", PASSWORD);
     assert_eq!(desk.server.login("alice", NEW).status, 200);
     let shown = desk.get("/admin/users/alice");
     assert_eq!(

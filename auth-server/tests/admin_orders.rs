@@ -7,7 +7,7 @@ mod support;
 use auth_server::audit::{Actor, Record};
 use auth_server::store::{Password, UserChange, UserStore};
 use serde_json::{Value, json};
-use support::operator::*;
+use support::desk::*;
 use support::*;
 use time::OffsetDateTime;
 
@@ -15,7 +15,7 @@ const NEW: &str = "plum glacier window ostrich seven";
 
 impl Desk {
     /// Status and kind of the answer.
-    fn order(&self, who: &Operator, method: &str, path: &str, body: &Value) -> (u16, String) {
+    fn order(&self, who: &Member, method: &str, path: &str, body: &Value) -> (u16, String) {
         let body = (!body.is_null()).then(|| body.to_string());
         let answer = self.server.ask(Some(who), method, path, body.as_deref());
         let answer = answer.unwrap();
@@ -127,7 +127,7 @@ fn an_administrator_s_device_does_not_change_its_owner_s_password() {
     assert_eq!(desk.server.login("root", PASSWORD).status, 200);
     // Another administrator may, and the console.
     desk.org.add_as("second", "admin");
-    let second = Operator::login(&desk.server, "second");
+    let second = desk.server.member("second", PASSWORD);
     let body = json!({"password": {"chosen": NEW}});
     let done = desk.order(&second, "PUT", "/admin/users/root/password", &body);
     assert_eq!(done.0, 200);

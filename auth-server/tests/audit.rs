@@ -9,7 +9,6 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::history::*;
-use support::operator::*;
 use support::*;
 
 #[test]
@@ -73,12 +72,12 @@ fn a_day_is_in_the_log_with_who_did_what_from_where() {
     org.add_as("root", "admin");
     org.add("alice", PASSWORD);
     let server = org.start();
-    let root = Operator::login(&server, "root");
+    let root = server.member("root", PASSWORD);
     assert_eq!(server.login("alice", "not the password").status, 401);
     assert_eq!(server.login("nobody", PASSWORD).status, 401);
     assert_eq!(server.login("no/alias\n\u{1b}[2J", PASSWORD).status, 401);
-    let alice = Operator::login(&server, "alice");
-    let ask = |who: &Operator, method: &str, path: &str, body: Option<&str>| {
+    let alice = server.member("alice", PASSWORD);
+    let ask = |who: &Member, method: &str, path: &str, body: Option<&str>| {
         server.ask(Some(who), method, path, body).unwrap().status
     };
     assert_eq!(ask(&alice, "GET", "/admin/users", None), 403);
@@ -155,7 +154,7 @@ fn every_entry_is_a_line_of_the_server_s_log_whoever_wrote_it() {
 fn names_and_paths_with_control_characters_forge_no_line() {
     let org = Org::with_user("alice");
     let server = org.start();
-    let alice = Operator::login(&server, "alice");
+    let alice = server.member("alice", PASSWORD);
     for path in [
         "/admin/users/x%0a%20audit%20seq=99",
         "/admin/users/x\"%20outcome=\"ok",

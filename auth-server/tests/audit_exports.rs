@@ -137,8 +137,7 @@ fn exports_behind_each_other_are_one_log_and_a_kept_one_convicts_the_store() {
 #[test]
 fn stock_openssl_verifies_an_exported_checkpoint_of_either_kind_of_root() {
     for key_type in ["rsa3072", "p256"] {
-        let org = Org::new();
-        std::fs::remove_dir_all(org.home()).unwrap();
+        let org = Org::unmade();
         succeeded(&org.command(&["init", "--org", "Acme Corp", "--key-type", key_type]));
         org.add("alice", PASSWORD);
         let server = org.start();

@@ -47,8 +47,7 @@ fn init_needs_a_name_a_lifetime_and_hosts_that_are_some() {
             "not a host name",
         ),
     ] {
-        let org = Org::new();
-        std::fs::remove_dir_all(org.home()).unwrap();
+        let org = Org::unmade();
         failed(&org.command(args), 2, text);
         assert!(!org.home().exists(), "{args:?}");
     }
@@ -56,17 +55,8 @@ fn init_needs_a_name_a_lifetime_and_hosts_that_are_some() {
 
 #[test]
 fn init_prints_the_fingerprint_and_the_line_to_paste() {
-    let org = Org::new();
-    std::fs::remove_dir_all(org.home()).unwrap();
-    let args = [
-        "init",
-        "--org",
-        "Acme",
-        "--key-type",
-        "p256",
-        "--host",
-        "auth.example",
-    ];
+    let org = Org::unmade();
+    let args = [&INIT[..], &["--host", "auth.example"]].concat();
     let made = org.command(&args);
     let fingerprint = Fingerprint::of(&org.root());
     let line = format!("peer trust https://auth.example:12565 --fingerprint {fingerprint}\n");
@@ -99,7 +89,7 @@ fn weak_passwords_and_passphrases_are_refused_with_the_reason() {
     }
     assert!(said(&org.command(&["user", "list"])).contains("no users yet"));
     std::fs::remove_dir_all(org.home()).unwrap();
-    std::fs::write(org.passphrase_file(), "secret").unwrap();
+    write_secret(&org.passphrase_file(), "secret");
     failed(
         &org.command(&["init", "--org", "Acme"]),
         1,
@@ -208,8 +198,7 @@ fn a_mistyped_role_is_refused_with_those_that_there_are() {
 
 #[test]
 fn an_organisation_without_a_name_is_refused_before_its_passphrase_is_looked_at() {
-    let org = Org::new();
-    std::fs::remove_dir_all(org.home()).unwrap();
+    let org = Org::unmade();
     std::fs::remove_file(org.passphrase_file()).unwrap();
     for name in ["", "   ", "\u{7}", "42"] {
         let refused = org.command(&["init", "--org", name]);

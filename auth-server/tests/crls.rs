@@ -98,13 +98,7 @@ fn what_is_shown_and_exported_is_what_is_served() {
         server.member("alice", PASSWORD),
         server.member("alice", PASSWORD),
     );
-    succeeded(&org.command(&[
-        "cert",
-        "revoke",
-        &lost.serial(),
-        "--reason",
-        "keyCompromise",
-    ]));
+    org.report_stolen(&lost);
     eventually("the revocation", PATIENCE, || {
         listed(&org, &lost.serial()).is_some()
     });
@@ -216,10 +210,7 @@ fn the_ledger_is_listed_by_state_role_and_end() {
     );
     let revoked = server.member("alice", PASSWORD);
     succeeded(&org.command(&["cert", "revoke", &revoked.serial()]));
-    let member = root_ca::Subject::Member {
-        alias: "alice".parse().unwrap(),
-        role: "member".parse().unwrap(),
-    };
+    let member = subject("alice", "member");
     let two_days_ago = OffsetDateTime::now_utc() - time::Duration::days(2);
     let ended = org.issued(&member, two_days_ago, Recorded::Yes);
     for (filters, expected) in [

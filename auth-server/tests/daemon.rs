@@ -222,7 +222,7 @@ fn the_process_cannot_be_dumped_nor_debugged_by_its_user() {
     let program = dir.path().join("auth-server");
     copy_program(&program);
     let passphrase = dir.path().join("passphrase");
-    std::fs::write(&passphrase, PASSPHRASE).unwrap();
+    write_secret(&passphrase, PASSPHRASE);
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::set_permissions(&passphrase, PermissionsExt::from_mode(0o644)).unwrap();
     let home = dir.path().join("home");
@@ -245,7 +245,7 @@ fn the_process_cannot_be_dumped_nor_debugged_by_its_user() {
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         command
     };
-    let made = run(&["init", "--org", "Acme", "--key-type", "p256"]).output();
+    let made = run(&INIT).output();
     succeeded(&made.unwrap());
     let mut server = run(&["run", "--listen", "127.0.0.1:0"]).spawn().unwrap();
     let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();

@@ -5,7 +5,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::operator::Operator;
 use support::*;
 
 /// `cert list` as JSON.
@@ -16,19 +15,6 @@ fn listed(org: &Org, more: &[&str]) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
-}
-
-fn revoke(org: &Org, member: &Member) -> String {
-    let args = [
-        "cert",
-        "revoke",
-        &member.serial(),
-        "--reason",
-        "keyCompromise",
-    ];
-    let output = org.command(&args);
-    succeeded(&output);
-    said(&output)
 }
 
 #[test]
@@ -75,7 +61,7 @@ fn a_lost_device_is_revoked_by_any_of_its_certificates_and_the_others_go_on() {
         let other = server.member("alice", PASSWORD);
         let second = server.renew(&first).ok().unwrap();
         let lost = [first, server.renew(&second).ok().unwrap(), second];
-        let told = revoke(&org, &lost[which]);
+        let told = org.report_stolen(&lost[which]);
         assert_eq!(
             told,
             "Revoked 3 certificates of one device of alice (keyCompromise).\n"
@@ -96,7 +82,7 @@ fn what_is_revoked_already_is_said_to_be_and_nothing_changes() {
     let org = Org::with_user("alice");
     let server = org.start();
     let lost = server.member("alice", PASSWORD);
-    let told = revoke(&org, &lost);
+    let told = org.report_stolen(&lost);
     assert!(
         told.starts_with("Revoked 1 certificate of one device"),
         "{told}"
@@ -129,7 +115,7 @@ fn a_device_that_goes_on_behind_a_revoked_certificate_is_revoked_by_that() {
         first.serial()
     );
     sql(&org, &alone);
-    let told = revoke(&org, &first);
+    let told = org.report_stolen(&first);
     assert!(
         told.starts_with("Revoked 1 certificate of one device"),
         "{told}"
@@ -142,7 +128,7 @@ fn an_administrator_revokes_a_device_over_the_network() {
     let org = Org::with_user("alice");
     org.add_as("root", "admin");
     let server = org.start();
-    let root = Operator::login(&server, "root");
+    let root = server.member("root", PASSWORD);
     let lost = server.member("alice", PASSWORD);
     let renewed = server.renew(&lost).ok().unwrap();
     let path = format!(

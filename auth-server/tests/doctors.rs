@@ -259,9 +259,9 @@ fn every_finding_has_one_cure_and_the_right_one() {
         );
     }
     chmod(&org.home(), 0o700);
-    std::fs::write(org.passphrase_file(), "another passphrase than that").unwrap();
+    write_secret(&org.passphrase_file(), "another passphrase than that");
     assert_eq!(cure(&org, "root key"), "try again with the right one");
-    std::fs::write(org.passphrase_file(), PASSPHRASE).unwrap();
+    write_secret(&org.passphrase_file(), PASSPHRASE);
     std::fs::remove_file(org.home().join("store.sqlite")).unwrap();
     assert!(cure(&org, "store").starts_with("restore store.sqlite from a backup"));
     std::fs::remove_file(org.home().join("config.toml")).unwrap();

@@ -18,12 +18,13 @@ fn files_are_for_their_owner_alone_under_any_umask() {
     for umask in ["000", "077"] {
         let dir = tempfile::tempdir().unwrap();
         let passphrase = dir.path().join("passphrase");
-        std::fs::write(&passphrase, PASSPHRASE).unwrap();
+        write_secret(&passphrase, PASSPHRASE);
         let home = dir.path().join("deep/home");
         let made = Command::new("sh")
             .args(["-c", "umask $1; shift; exec \"$@\"", "sh", umask])
             .arg(env!("CARGO_BIN_EXE_auth-server"))
-            .args(["init", "--org", "Acme", "--key-type", "p256", "--dir"])
+            .args(INIT)
+            .arg("--dir")
             .arg(&home)
             .arg("--passphrase-file")
             .arg(&passphrase)
@@ -42,7 +43,7 @@ fn files_are_for_their_owner_alone_under_any_umask() {
 #[test]
 fn a_wrong_passphrase_is_said_so() {
     let org = Org::new();
-    std::fs::write(org.passphrase_file(), "not the passphrase").unwrap();
+    write_secret(&org.passphrase_file(), "not the passphrase");
     failed(&run(&org), 10, "the passphrase does not open");
 }
 
@@ -133,4 +134,80 @@ fn the_root_key_is_nowhere_in_clear() {
         let text = String::from_utf8_lossy(&content);
         assert!(!text.contains("BEGIN PRIVATE KEY") && !text.contains(PASSPHRASE));
     }
+}
+
+/// How often it is said in `text` that others can read a file.
+fn warnings(text: &str) -> usize {
+    text.matches("others can read").count()
+}
+
+#[test]
+fn a_file_of_secrets_that_others_can_read_is_taken_with_one_warning() {
+    let org = Org::new();
+    let file = org.home().with_file_name("password");
+    write_secret(&file, PASSWORD);
+    for (alias, mode, told) in [
+        ("alice", 0o600, 0),
+        ("bob", 0o400, 0),
+        ("carol", 0o640, 1),
+        ("dave", 0o604, 1),
+        // Who may only write there reads nothing.
+        ("eve", 0o622, 0),
+    ] {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let file = file.to_str().unwrap();
+        let added = org.command(&["user", "add", alias, "--password-file", file]);
+        succeeded(&added);
+        let told_of = String::from_utf8_lossy(&added.stderr);
+        assert_eq!(warnings(&told_of), told, "{mode:o}: {told_of}");
+        if told > 0 {
+            let line = format!("auth-server: warning: others can read {file}");
+            assert!(
+                told_of.contains(&line) && told_of.contains("chmod 600"),
+                "{told_of}"
+            );
+        }
+    }
+    // A pipe has permissions too, and nobody can close them.
+    let piped = ["user", "add", "frank", "--password-file", "/dev/stdin"];
+    let added = org.with_input(&piped, PASSWORD);
+    succeeded(&added);
+    assert_eq!(warnings(&said(&added)), 0, "{}", said(&added));
+}
+
+#[test]
+fn what_a_service_manager_keeps_is_taken_without_a_word() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can make a file that is somebody else's.
+        return;
+    }
+    let org = Org::new();
+    let file = org.home().with_file_name("password");
+    write_secret(&file, PASSWORD);
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o440)).unwrap();
+    std::os::unix::fs::chown(&file, Some(65_534), None).unwrap();
+    let add = ["user", "add", "alice", "--password-file"];
+    let added = org.command(&[&add[..], &[file.to_str().unwrap()]].concat());
+    succeeded(&added);
+    assert_eq!(warnings(&said(&added)), 0, "{}", said(&added));
+}
+
+#[test]
+fn the_warning_of_an_open_passphrase_file_is_a_line_of_the_log_in_its_form() {
+    let org = Org::new();
+    let open = PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(org.passphrase_file(), open).unwrap();
+    let server = Server::start(&org, &["--log-format", "json"]);
+    let log = server.log();
+    for line in log.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        let warns = object["message"]
+            .as_str()
+            .is_some_and(|text| warnings(text) == 1);
+        assert_eq!(warns, object["level"] == "warn", "{line}");
+    }
+    assert_eq!(warnings(&log), 1, "{log}");
+    let closed = Org::new();
+    let server = Server::start(&closed, &["--log-format", "json"]);
+    assert_eq!(warnings(&server.log()), 0);
 }

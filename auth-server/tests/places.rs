@@ -133,17 +133,8 @@ fn the_line_to_paste_names_the_port_and_the_address_of_the_settings() {
 
 #[test]
 fn init_tells_the_port_that_the_environment_sets() {
-    let org = Org::new();
-    std::fs::remove_dir_all(org.home()).unwrap();
-    let args = [
-        "init",
-        "--org",
-        "Acme",
-        "--key-type",
-        "p256",
-        "--host",
-        "a.example",
-    ];
+    let org = Org::unmade();
+    let args = [&INIT[..], &["--host", "a.example"]].concat();
     let wrong = with(&org, &[("ORGSHARE_AUTH_LISTEN", "nowhere")], &args);
     failed(&wrong, 2, "ORGSHARE_AUTH_LISTEN");
     assert!(!org.home().exists());
@@ -157,17 +148,8 @@ fn init_tells_the_port_that_the_environment_sets() {
 
 #[test]
 fn the_passphrase_may_come_from_standard_input() {
-    let org = Org::new();
-    std::fs::remove_dir_all(org.home()).unwrap();
-    let args = [
-        "init",
-        "--org",
-        "Acme",
-        "--key-type",
-        "p256",
-        "--passphrase-file",
-        "-",
-    ];
+    let org = Org::unmade();
+    let args = [&INIT[..], &["--passphrase-file", "-"]].concat();
     succeeded(&org.with_input(&args, PASSPHRASE));
     let doctor = [
         "doctor",

@@ -11,7 +11,6 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use support::operator::*;
 use support::*;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
@@ -29,7 +28,7 @@ impl Away {
         let org = Org::new();
         org.add_as("root", "admin");
         let server = org.start();
-        let device = Operator::login(&server, "root").device(&org.root());
+        let device = server.member("root", PASSWORD).folder(&org.root());
         Self {
             server,
             device,
@@ -80,13 +79,7 @@ fn every_command_on_people_and_certificates_works_from_afar() {
         away.ok(&["user", "list", "--json"], ""),
         here(&["user", "list", "--json"])
     );
-    let alice = Operator {
-        leaf: away
-            .server
-            .login_with("alice", NEW, &request(&rcgen::KeyPair::generate().unwrap()))
-            .certificate(),
-        key_pkcs8: Vec::new(),
-    };
+    let alice = away.server.member("alice", NEW);
     let serial = alice.serial();
     for show in [
         &["user", "show", "alice"][..],
@@ -278,8 +271,8 @@ fn a_server_of_another_organisation_is_code_7_and_gets_no_password() {
 fn a_revoked_certificate_is_code_7_and_a_member_s_code_9() {
     let away = Away::new();
     away.org.add("alice", PASSWORD);
-    let alice = Operator::login(&away.server, "alice");
-    let device = alice.device(&away.org.root());
+    let alice = away.server.member("alice", PASSWORD);
+    let device = alice.folder(&away.org.root());
     let output = remotely(&away.server.url(), device.path(), &["user", "list"], "");
     failed(&output, 9, "this is for administrators");
     succeeded(&away.org.command(&["cert", "revoke", &alice.serial()]));
@@ -305,10 +298,10 @@ fn a_device_without_a_valid_certificate_is_code_3() {
         3,
         "nobody is logged in",
     );
-    let authority = authority(&away.org);
     let at = OffsetDateTime::now_utc() - Duration::days(2);
-    let ended = certify(&away.org, &authority, &subject("root", "admin"), at, true);
-    let device = ended.device(&away.org.root());
+    let root = subject("root", "admin");
+    let ended = away.org.issued(&root, at, Recorded::Yes);
+    let device = ended.folder(&away.org.root());
     failed(&remotely(&url, device.path(), &list, ""), 3, "has expired");
 }
 
@@ -367,11 +360,10 @@ fn the_peer_s_own_folder_is_the_default() {
 /// A server with a certificate of the organisation that answers everybody the same.
 fn impostor(org: &Org, answer: Vec<u8>) -> String {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-    let authority = authority(org);
     let hosts = vec!["127.0.0.1".parse().unwrap()];
     let https = root_ca::Subject::AuthServer { hosts };
-    let https = certify(org, &authority, &https, OffsetDateTime::now_utc(), false);
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(https.key_pkcs8));
+    let https = org.issued(&https, OffsetDateTime::now_utc(), Recorded::No);
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(https.key.serialize_der()));
     let config =
         rustls::ServerConfig::builder_with_provider(Arc::new(auth_server::tls::provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])

@@ -16,10 +16,7 @@ fn read(org: &Org, member: &Member) -> PeerCertificate {
 }
 
 fn alice() -> Subject {
-    Subject::Member {
-        alias: "alice".parse().unwrap(),
-        role: "member".parse().unwrap(),
-    }
+    subject("alice", "member")
 }
 
 fn ago(days: i64) -> OffsetDateTime {
@@ -144,13 +141,7 @@ fn a_certificate_revoked_by_its_number_is_not_renewed_while_others_are() {
         server.member("alice", PASSWORD),
         server.member("alice", PASSWORD),
     );
-    succeeded(&org.command(&[
-        "cert",
-        "revoke",
-        &lost.serial(),
-        "--reason",
-        "keyCompromise",
-    ]));
+    org.report_stolen(&lost);
     assert_eq!(server.refusal(&lost).0, 403);
     assert!(server.renew(&other).is_ok());
 }
@@ -167,13 +158,7 @@ fn another_role_comes_with_a_renewal_unless_something_else_stands_against_it() {
     let new = server.renew(&old).ok().unwrap();
     assert_eq!(read(&org, &new).role().as_str(), "reader");
     // Found missing only after the change of role.
-    succeeded(&org.command(&[
-        "cert",
-        "revoke",
-        &lost.serial(),
-        "--reason",
-        "keyCompromise",
-    ]));
+    org.report_stolen(&lost);
     assert_eq!(server.refusal(&lost).0, 403);
     succeeded(&org.command(&["user", "role", "alice", "member"]));
     succeeded(&org.command(&["user", "disable", "alice"]));

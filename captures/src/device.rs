@@ -101,16 +101,15 @@ impl Device {
     /// If it does not come to listen.
     pub fn serve(&self, share: &str, folder: &Path) -> Result<Listener> {
         let share = format!("{share}={}", folder.display());
-        let arguments = [
-            "serve",
-            "--port",
-            "0",
-            "--bind",
-            "localhost",
-            "--share",
-            &share,
-        ];
-        Listener::start(&mut self.command(&arguments))
+        Listener::start(&mut self.serve_command(&share))
+    }
+
+    /// The command that [`Self::serve`] runs; `share` is `NAME=FOLDER`.
+    #[must_use]
+    pub fn serve_command(&self, share: &str) -> Command {
+        let mut command = self.command(&["serve", "--port", "0", "--bind", "localhost"]);
+        command.args(["--share", share]);
+        command
     }
 
     /// `peer get`, to its end. `source` is `PORT:SHARE/PATH`.

@@ -159,16 +159,36 @@ fn a_wrong_login_is_unauthorized() -> Result<()> {
     let organisation = Organisation::start("Example")?;
     organisation.add_user("user1")?;
     let mut person = Person::start(&organisation)?;
-    person.log_in("user1", "some-other-long-password")?;
-    person.terminal.expect("Unauthorized")?;
+    for _ in 0..3 {
+        person.log_in("user1", "some-other-long-password")?;
+        person.terminal.expect("Unauthorized")?;
+    }
     assert_eq!(person.terminal.finish(PATIENCE)?, Some(4));
-    let promised = [
+    let once = [
         "Please enter your corp alias: user1",
         "Please enter your password:",
         "Unauthorized",
     ];
-    compare_requester(&person, &promised.map(str::to_owned));
+    compare_requester(
+        &person,
+        &[once, once, once]
+            .concat()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+    );
     Ok(())
+}
+
+#[test]
+fn who_mistypes_alias_or_password_gets_in_at_the_next_try() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("user1")?;
+    let mut person = Person::start(&organisation)?;
+    person.log_in("user2", PASSWORD)?;
+    person.terminal.expect("Unauthorized")?;
+    person.log_in("user1", PASSWORD)?;
+    person.listen()
 }
 
 #[test]

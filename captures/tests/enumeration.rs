@@ -22,10 +22,7 @@ const GUESSES_AN_ALIAS: usize = 20;
 fn the_time_of_an_answer_does_not_tell_who_has_an_account() -> Result<()> {
     let guesses = count("guesses");
     let organisation = Organisation::start("Example")?;
-    let known = names("known", guesses);
-    known
-        .iter()
-        .try_for_each(|alias| organisation.add_user(alias))?;
+    let known = people(&organisation, guesses)?;
     let unknown = names("other", guesses);
     let client = Client::of(&organisation)?;
     let csr = certificate_request()?;
@@ -66,10 +63,7 @@ const GUESSES_A_PLACE: usize = 4;
 fn the_time_of_an_answer_does_not_tell_where_somebody_is_at_home() -> Result<()> {
     let guesses = count("guesses");
     let organisation = Organisation::start("Example")?;
-    let aliases = names("known", guesses);
-    aliases
-        .iter()
-        .try_for_each(|alias| organisation.add_user(alias))?;
+    let aliases = people(&organisation, guesses)?;
     let nobody = names("nobody", guesses);
     bar_strangers(&organisation, &aliases, guesses)?;
     bar_strangers(&organisation, &nobody, 0)?;
@@ -139,6 +133,15 @@ fn bar_strangers(organisation: &Organisation, aliases: &[String], guesses: usize
 
 fn label(alias: &str) -> Alias {
     alias.parse().expect("made here")
+}
+
+/// People, as many as take so many guesses.
+fn people(organisation: &Organisation, guesses: usize) -> Result<Vec<String>> {
+    let aliases = names("known", guesses);
+    aliases
+        .iter()
+        .try_for_each(|alias| organisation.add_user(alias))?;
+    Ok(aliases)
 }
 
 fn names(stem: &str, guesses: usize) -> Vec<String> {

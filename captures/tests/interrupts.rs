@@ -13,13 +13,19 @@ use rustix::process::Signal;
 const FILE_BYTES: u64 = 64 << 20;
 
 /// Starts a `get` through a slow relay and waits until so many bytes have come from the listener.
-fn interrupted(stage: &Stage, after: u64, signal: Signal) -> Result<captures::process::Finished> {
+fn under_way(stage: &Stage, after: u64) -> Result<(Running, Proxy)> {
     let proxy = Proxy::start(stage.listener.port(), Fault::to_requester(Damage::Trickle))?;
     let source = proxy.source("files/file");
     let getting = Running::start(&mut stage.alice.get_command(&source, &stage.inbox("file")))?;
     while proxy.bytes(Direction::ToRequester) < after {
         std::thread::yield_now();
     }
+    Ok((getting, proxy))
+}
+
+/// A `get` that gets a signal when so many bytes have come.
+fn interrupted(stage: &Stage, after: u64, signal: Signal) -> Result<captures::process::Finished> {
+    let (getting, _proxy) = under_way(stage, after)?;
     getting.signal(signal)?;
     getting.finish(PATIENCE)
 }
@@ -60,12 +66,7 @@ fn a_request_to_terminate_exits_143() -> Result<()> {
 fn a_listener_stops_when_interrupted_and_whoever_was_served_is_told() -> Result<()> {
     let stage = Stage::set()?;
     stage.offer_generated("file", FILE_BYTES)?;
-    let proxy = Proxy::start(stage.listener.port(), Fault::to_requester(Damage::Trickle))?;
-    let source = proxy.source("files/file");
-    let getting = Running::start(&mut stage.alice.get_command(&source, &stage.inbox("file")))?;
-    while proxy.bytes(Direction::ToRequester) < 600_000 {
-        std::thread::yield_now();
-    }
+    let (getting, _proxy) = under_way(&stage, 600_000)?;
     stage.listener.running().signal(Signal::INT)?;
     getting.finish(PATIENCE)?.refused(8, &[])?;
     stage.check_absent("file")?;
@@ -78,12 +79,7 @@ fn a_listener_stops_when_interrupted_and_whoever_was_served_is_told() -> Result<
 fn a_killed_listener_is_noticed_at_once() -> Result<()> {
     let stage = Stage::set()?;
     stage.offer_generated("file", FILE_BYTES)?;
-    let proxy = Proxy::start(stage.listener.port(), Fault::to_requester(Damage::Trickle))?;
-    let source = proxy.source("files/file");
-    let getting = Running::start(&mut stage.alice.get_command(&source, &stage.inbox("file")))?;
-    while proxy.bytes(Direction::ToRequester) < 600_000 {
-        std::thread::yield_now();
-    }
+    let (getting, _proxy) = under_way(&stage, 600_000)?;
     stage.listener.running().signal(Signal::KILL)?;
     getting.finish(Duration::from_secs(60))?.refused(8, &[])?;
     stage.check_absent("file")

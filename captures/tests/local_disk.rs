@@ -134,15 +134,7 @@ fn nothing_but_the_file_remains_after_a_transfer() -> Result<()> {
 #[test]
 fn a_share_that_does_not_exist_is_refused_at_the_start() -> Result<()> {
     let stage = Stage::set()?;
-    let mut command = stage.alice.command(&[
-        "serve",
-        "--port",
-        "0",
-        "--bind",
-        "localhost",
-        "--share",
-        "files=/no/such/folder",
-    ]);
+    let mut command = stage.alice.serve_command("files=/no/such/folder");
     let refused = Listener::start(&mut command).map(|listener| listener.port());
     let message = refused
         .err()

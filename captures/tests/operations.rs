@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use captures::error::Result;
+use captures::organisation::write_secret;
 use captures::process::{self, Finished};
 use captures::programs::{Programs, clean_command, workspace_folder};
 use captures::scratch;
@@ -67,7 +68,7 @@ fn run(script: impl FnOnce(&Path) -> String) -> Result<Finished> {
     let folders = [&programs.auth_server, &programs.peer]
         .map(|program| program.parent().unwrap().to_str().unwrap().to_owned());
     let passphrase = home.path().join("passphrase");
-    fs::write(&passphrase, "four lanterns by the quiet lock\n").unwrap();
+    write_secret(&passphrase, "four lanterns by the quiet lock")?;
     let mut command = clean_command(Path::new("/bin/bash"), home.path());
     command
         .args(["-c", &script(home.path())])

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use auth_server::throttle::{Attempt, Source};
 use captures::bare_peer::Person;
 use captures::device::Device;
@@ -9,6 +13,7 @@ use captures::error::Result;
 use captures::foreign::{Flaw, Forger, leaf_of};
 use captures::organisation::{Organisation, PASSWORD, write_secret};
 use captures::process::{self, Finished, PATIENCE};
+use captures::programs::clean_command;
 use captures::records::in_store;
 use captures::rogue::Credentials;
 use captures::terminal::Terminal;
@@ -16,6 +21,16 @@ use time::OffsetDateTime;
 use x509_cert::der::pem::{LineEnding, encode_string};
 
 const CHOSEN: &str = "plum glacier window ostrich seven";
+
+/// Long enough, and on the server's list of passwords that are guessed first.
+const COMMON: &str = "correct horse battery staple";
+
+/// `peer` with these arguments in a terminal.
+fn on_a_terminal(device: &Device, arguments: &[&str]) -> Result<Terminal> {
+    let folder = device.folder();
+    let arguments = [&["--dir", folder.to_str().unwrap()], arguments].concat();
+    Terminal::start(device.program(), &arguments, device.home())
+}
 
 /// Adds a person with a one-time password, and tells it.
 fn add_for_once(organisation: &Organisation, alias: &str) -> Result<String> {
@@ -67,18 +82,25 @@ fn on_a_terminal_the_new_password_is_asked_for_until_it_is_good() -> Result<()> 
     let organisation = Organisation::start("Example")?;
     let once = add_for_once(&organisation, "alice")?;
     let device = organisation.device()?;
-    let folder = device.folder();
-    let arguments = ["--dir", folder.to_str().unwrap(), "login", "alice"];
-    let mut terminal = Terminal::start(device.program(), &arguments, device.home())?;
+    let mut terminal = on_a_terminal(&device, &["login", "alice"])?;
     terminal.answer_hidden("password: ", &once)?;
     terminal.expect("given for once")?;
     terminal.answer_hidden("new password: ", CHOSEN)?;
     terminal.answer_hidden("new password again: ", "plum glacier window ostrich nine")?;
     terminal.expect("The two do not match.")?;
-    for again in ["new password: ", "new password again: "] {
-        terminal.answer_hidden(again, "short")?;
+    // What can be seen here is said before anything is typed again.
+    for (bad, told) in [
+        ("short", "it has 5 characters"),
+        (once.as_str(), "it is the old one"),
+    ] {
+        terminal.answer_hidden("new password: ", bad)?;
+        terminal.expect(told)?;
     }
-    terminal.expect("it has 5 characters")?;
+    // The rest only the server knows.
+    for again in ["new password: ", "new password again: "] {
+        terminal.answer_hidden(again, COMMON)?;
+    }
+    terminal.expect("the new password is not accepted")?;
     for again in ["new password: ", "new password again: "] {
         terminal.answer_hidden(again, CHOSEN)?;
     }
@@ -105,6 +127,102 @@ fn the_dialogue_asks_for_another_password_when_one_is_needed() -> Result<()> {
     person.listen()?;
     assert!(!person.terminal.transcript().contains(CHOSEN));
     Ok(())
+}
+
+#[test]
+fn who_mistypes_a_password_is_asked_again_a_few_times() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let device = organisation.device()?;
+    let mut terminal = on_a_terminal(&device, &["login", "alice"])?;
+    for _ in 0..2 {
+        terminal.answer_hidden("password: ", "not the password of alice")?;
+        terminal.expect("unauthorized: wrong alias or password")?;
+    }
+    terminal.answer_hidden("password: ", PASSWORD)?;
+    terminal.expect("logged in as alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    // The alias too, if it was asked for.
+    let mut terminal = on_a_terminal(&device, &["login"])?;
+    for alias in ["alcie", "alica", "aliec"] {
+        terminal.answer("alias: ", alias)?;
+        terminal.answer_hidden("password: ", PASSWORD)?;
+        terminal.expect("unauthorized: wrong alias or password")?;
+    }
+    assert_eq!(terminal.finish(PATIENCE)?, Some(4));
+    assert_eq!(terminal.transcript().matches("alias: ").count(), 3);
+    Ok(())
+}
+
+#[test]
+fn who_must_wait_is_told_how_long_and_not_asked_again() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let device = organisation.device()?;
+    for _ in 0..5 {
+        device
+            .log_in_with("alice", "not the password of alice")?
+            .refused(4, &["unauthorized"])?;
+    }
+    let mut terminal = on_a_terminal(&device, &["login", "alice"])?;
+    terminal.answer_hidden("password: ", PASSWORD)?;
+    terminal.expect("too many failed logins")?;
+    terminal.expect("try again in ")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(4));
+    assert_eq!(terminal.transcript().matches("password: ").count(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_password_from_a_file_is_tried_once_even_on_a_terminal() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    organisation.add_user("alice")?;
+    let device = organisation.device()?;
+    let file = device.home().join("wrong");
+    write_secret(&file, "not the password of alice")?;
+    let arguments = ["login", "alice", "--password-file", file.to_str().unwrap()];
+    let mut terminal = on_a_terminal(&device, &arguments)?;
+    terminal.expect("unauthorized")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(4));
+    assert_eq!(terminal.transcript().matches("unauthorized").count(), 1);
+    Ok(())
+}
+
+#[test]
+fn who_mistypes_the_old_password_types_the_new_one_no_more() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let mut terminal = on_a_terminal(&alice, &["passwd"])?;
+    terminal.answer_hidden("old password: ", "not the password of alice")?;
+    terminal.answer_hidden("new password: ", "fourteen chars")?;
+    terminal.expect("it has 14 characters")?;
+    for again in ["new password: ", "new password again: "] {
+        terminal.answer_hidden(again, CHOSEN)?;
+    }
+    terminal.expect("unauthorized")?;
+    terminal.answer_hidden("old password: ", PASSWORD)?;
+    terminal.expect("changed the password of alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    // What the server refuses is asked for again, the old one is not.
+    let mut terminal = on_a_terminal(&alice, &["passwd"])?;
+    terminal.answer_hidden("old password: ", CHOSEN)?;
+    for chosen in [COMMON, PASSWORD] {
+        for again in ["new password: ", "new password again: "] {
+            terminal.answer_hidden(again, chosen)?;
+        }
+    }
+    terminal.expect("changed the password of alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(0));
+    let screen = terminal.transcript();
+    assert!(
+        screen.contains("one of the passwords that are guessed first"),
+        "{screen}"
+    );
+    assert_eq!(screen.matches("old password: ").count(), 1, "{screen}");
+    for secret in [CHOSEN, COMMON, PASSWORD] {
+        assert!(!screen.contains(secret), "{screen}");
+    }
+    alice.log_in("alice")
 }
 
 #[test]
@@ -250,5 +368,37 @@ fn a_certificate_that_the_server_does_not_take_does_not_hinder_a_login() -> Resu
     alice.log_in("alice")?;
     alice.log_in("bob")?;
     assert!(alice.run(&["whoami"])?.success()?.said().contains("bob"));
+    Ok(())
+}
+
+#[test]
+fn a_password_file_that_others_can_read_is_taken_with_one_warning() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let file = alice.home().join("open");
+    for (mode, told) in [(0o600, 0), (0o622, 0), (0o640, 1), (0o604, 1)] {
+        write_secret(&file, PASSWORD)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = alice.command(&["login", "alice", "--password-file"]);
+        let said = process::run(command.arg(&file))?.success()?.said();
+        assert_eq!(
+            said.matches("warning: others can read").count(),
+            told,
+            "{mode:o}: {said}"
+        );
+        assert_eq!(said.contains("chmod 600"), told > 0, "{said}");
+    }
+    // What is no file of one's own is nobody's to close.
+    let piped = format!(
+        "cat {0} | exec {1} --dir {2} login alice --password-file /dev/stdin",
+        file.display(),
+        alice.program().display(),
+        alice.folder().display()
+    );
+    let mut command = clean_command(Path::new("/bin/sh"), alice.home());
+    let said = process::run(command.args(["-c", &piped]))?
+        .success()?
+        .said();
+    assert!(!said.contains("warning"), "{said}");
     Ok(())
 }

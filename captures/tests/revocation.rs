@@ -22,15 +22,18 @@ fn refused_in_time(mut attempt: impl FnMut() -> Result<Finished>) -> Result<Fini
     }
 }
 
+/// Alice, bob, and the file `a` that he offers; an order of the administrator, carried out.
+fn after(order: &[&str]) -> Result<Stage> {
+    let stage = Stage::set()?;
+    stage.offer("a", b"do not print this")?;
+    stage.get_identical("a")?;
+    stage.organisation.run(order)?.success()?;
+    Ok(stage)
+}
+
 #[test]
 fn a_disabled_provider_is_refused_at_the_next_get_and_nothing_is_kept() -> Result<()> {
-    let stage = Stage::set()?;
-    stage.offer("a", b"contents")?;
-    stage.get_identical("a")?;
-    stage
-        .organisation
-        .run(&["user", "disable", "bob"])?
-        .success()?;
+    let stage = after(&["user", "disable", "bob"])?;
     stage.offer("b", b"contents")?;
     let mut tries = 0;
     let last = refused_in_time(|| {
@@ -48,12 +51,7 @@ fn a_disabled_provider_is_refused_at_the_next_get_and_nothing_is_kept() -> Resul
 
 #[test]
 fn nothing_of_a_disabled_provider_s_file_is_printed() -> Result<()> {
-    let stage = Stage::set()?;
-    stage.offer("a", b"do not print this")?;
-    stage
-        .organisation
-        .run(&["user", "disable", "bob"])?
-        .success()?;
+    let stage = after(&["user", "disable", "bob"])?;
     let source = stage.source("a");
     let last = refused_in_time(|| stage.alice.run(&["get", &source, "-"]))?;
     assert!(!last.said().contains("do not print this"));
@@ -62,12 +60,7 @@ fn nothing_of_a_disabled_provider_s_file_is_printed() -> Result<()> {
 
 #[test]
 fn a_disabled_requester_is_refused_by_a_listener_that_starts_afterwards() -> Result<()> {
-    let stage = Stage::set()?;
-    stage.offer("a", b"contents")?;
-    stage
-        .organisation
-        .run(&["user", "disable", "alice"])?
-        .success()?;
+    let stage = after(&["user", "disable", "alice"])?;
     let mut tries = 0;
     refused_in_time(|| {
         tries += 1;
@@ -80,12 +73,7 @@ fn a_disabled_requester_is_refused_by_a_listener_that_starts_afterwards() -> Res
 
 #[test]
 fn a_revoked_device_says_so_and_neither_renews_nor_is_shown_as_good() -> Result<()> {
-    let stage = Stage::set()?;
-    stage.offer("a", b"contents")?;
-    stage
-        .organisation
-        .run(&["user", "revoke", "alice"])?
-        .success()?;
+    let stage = after(&["user", "revoke", "alice"])?;
     // The list that tells it comes with the next attempt to get something.
     let mut tries = 0;
     refused_in_time(|| {

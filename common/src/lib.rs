@@ -13,6 +13,7 @@ pub mod identity;
 pub mod limits;
 pub mod message;
 pub mod name;
+pub mod password;
 pub mod session;
 pub mod wire;
 

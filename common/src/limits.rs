@@ -47,6 +47,13 @@ pub const MAX_LABEL_CHARS: usize = 32;
 /// Characters of the organisation's label: one DNS label (RFC 1035, 2.3.4).
 pub const MAX_ORG_LABEL_CHARS: usize = 63;
 
+/// Characters of a password once normalised: "at least 15 characters" where it is the only factor
+/// (NIST SP 800-63B-4, 3.1.1.2).
+pub const MIN_PASSWORD_CHARS: usize = 15;
+
+/// Bytes of a password: bounds the work of normalising; NIST asks for at least 64 characters.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
 /// Bytes of one component of a remote path: what ext4, APFS and NTFS can store.
 pub const MAX_NAME_BYTES: usize = 255;
 

@@ -1,6 +1,7 @@
 //! The auth server as a peer sees it: login, root certificate, revocation list.
 
 pub mod account;
+mod first_contact;
 mod refusals;
 mod unreachable;
 
@@ -9,20 +10,21 @@ use std::time::Duration;
 
 use common::crl::RevocationList;
 use common::handshake::provider;
-use common::identity::{Fingerprint, OrgRoot};
+use common::identity::OrgRoot;
 use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES};
 use common::name::Escaped;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
 use serde::Serialize;
 use ureq::http::{Request, Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider};
 use ureq::{Agent, Body, Error as HttpError};
 use zeroize::Zeroizing;
 
+pub use first_contact::fetch_root;
+
 use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure};
-use refusals::{PASSWORD_MUST_CHANGE, unauthorized};
+use refusals::PASSWORD_MUST_CHANGE;
 use unreachable::failed;
 
 /// Seconds for a whole exchange with the server, a slow password hash included.
@@ -51,9 +53,11 @@ struct Renewal<'a> {
     csr: &'a str,
 }
 
-/// What the server answers to a right password.
+/// What the server answers to alias and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginAnswer {
+    /// Wrong alias or password, or an account that is disabled: it does not say which.
+    Unauthorized,
     /// The certificate for the request's key, PEM.
     Certificate(String),
     /// The password was given for once, and only serves to choose another one.
@@ -143,7 +147,7 @@ impl AuthClient {
                     .map(LoginAnswer::Certificate)
                     .map_err(|_| self.nonsense())
             }
-            StatusCode::UNAUTHORIZED => Err(unauthorized()),
+            StatusCode::UNAUTHORIZED => Ok(LoginAnswer::Unauthorized),
             StatusCode::FORBIDDEN => match self.problem(response) {
                 Some(problem) if problem.kind == PASSWORD_MUST_CHANGE => {
                     Ok(LoginAnswer::NewPasswordNeeded)
@@ -232,45 +236,6 @@ impl AuthClient {
     fn failed(&self, error: &HttpError) -> Failure {
         failed(&self.base, error)
     }
-}
-
-/// Fetches an org root over a connection that proves nothing, and believes it only when it has
-/// the fingerprint that the user was given. Nothing else of the answer is kept.
-///
-/// # Errors
-/// When the server cannot be reached, or its root has another fingerprint.
-pub fn fetch_root(base: &str, expected: Fingerprint) -> Result<OrgRoot, Failure> {
-    let agent = agent(tls().disable_verification(true).build());
-    let response = agent
-        .get(format!("{base}/root.crt"))
-        .call()
-        .map_err(|error| failed(base, &error))?;
-    let nonsense = || {
-        Failure::new(Exit::Other, format!("{base} does not serve an org root"))
-            .hint("check the address")
-    };
-    if response.status() != StatusCode::OK {
-        return Err(nonsense());
-    }
-    let limit = u64::try_from(2 * MAX_CERTIFICATE_BYTES).unwrap_or(u64::MAX);
-    let pem = response
-        .into_body()
-        .into_with_config()
-        .limit(limit)
-        .read_to_vec()
-        .map_err(|error| failed(base, &error))?;
-    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| nonsense())?;
-    let actual = Fingerprint::of(&der);
-    if actual != expected {
-        return Err(Failure::new(
-            Exit::NotTrusted,
-            format!(
-                "the root certificate of {base} has the fingerprint {actual}, not the one given"
-            ),
-        )
-        .hint("check the fingerprint with your administrator; nothing was stored"));
-    }
-    OrgRoot::from_der(der).map_err(|error| Failure::new(Exit::NotTrusted, error.to_string()))
 }
 
 #[cfg(test)]

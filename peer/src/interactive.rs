@@ -11,9 +11,11 @@ use crate::cli::{KeyType, Listen};
 use crate::commands::get::{Step, fetch_from, is_yes, received_name, wanted_in_dialogue};
 use crate::commands::login::Member;
 use crate::commands::passwd::NewPassword;
+use crate::commands::tries::Tries;
 use crate::commands::{login, serve, trust};
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
+use crate::key_request::KeyRequest;
 use crate::options::{self, Common};
 use crate::share::{Share, Shares};
 use crate::signals;
@@ -70,14 +72,20 @@ fn first_trust(store: &IdentityStore) -> Result<(), Failure> {
 fn log_in(store: &IdentityStore) -> Result<(), Failure> {
     let root = store.root()?;
     let server = login::server(store, None)?;
-    let alias = ask_alias()?;
-    let password = prompt::hidden("Please enter your password: ")?;
-    let member = Member {
-        root: &root,
-        server: &server,
-        alias: &alias,
-    };
-    let login = login::log_in(store, &member, &password, NEW_PASSWORD, KeyType::Rsa3072);
+    let mut request = None;
+    let unauthorized = |_: &Failure| ui::note("Unauthorized");
+    let login = Tries::Typed.until_right(unauthorized, || {
+        let alias = ask_alias()?;
+        let password = prompt::hidden("Please enter your password: ")?;
+        let member = Member {
+            root: &root,
+            server: &server,
+            alias: &alias,
+        };
+        let request = KeyRequest::kept(&mut request, KeyType::Rsa3072)?;
+        let logged_in = login::log_in(store, &member, &password, NEW_PASSWORD, request)?;
+        Ok(logged_in.then_some(()))
+    });
     login.inspect_err(|failure| match failure.exit {
         Exit::LoginRefused => ui::note("Unauthorized"),
         Exit::Unreachable => ui::note("Auth Server Connection Error"),

@@ -44,6 +44,18 @@ impl KeyRequest {
         })
     }
 
+    /// The one that was made before, else a new one: making a key takes a while.
+    ///
+    /// # Errors
+    /// When the system's cryptography fails.
+    pub fn kept(before: &mut Option<Self>, key_type: KeyType) -> Result<&Self, Failure> {
+        let request = match before.take() {
+            Some(request) => request,
+            None => Self::new(key_type)?,
+        };
+        Ok(before.insert(request))
+    }
+
     /// The request, PEM.
     pub fn csr(&self) -> &str {
         &self.csr

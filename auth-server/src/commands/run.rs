@@ -64,6 +64,9 @@ pub async fn run(
 ) -> Result<ExitCode, Failure> {
     let root = home.root()?;
     let config = home.config(&run.given)?;
+    if !run.add_users {
+        ui::start_log(config.log_format, false);
+    }
     let store = home.store(&root).await?;
     let listener = bind(&config.listen).await?;
     let authority = open_authority(home, passphrase_file.as_deref(), run.may_prompt).await?;
@@ -156,7 +159,9 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         Some(address) => Some(bind_local(address).await?),
         None => None,
     };
-    ui::start_log(start.config.log_format, start.in_dialogue);
+    if start.in_dialogue {
+        ui::start_log(start.config.log_format, true);
+    }
     let store = start.store;
     let now = OffsetDateTime::now_utc();
     let other = |error: &dyn std::fmt::Display| Failure::other(error.to_string());

@@ -2,9 +2,11 @@
 //! prompt that hides them. Never the command line, never the environment.
 
 use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::{self, Read, stdin};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -17,6 +19,8 @@ use crate::{terminal, ui};
 const MAX_SECRET_FILE_BYTES: u64 = 4096;
 /// The name under which a service manager hands over the passphrase (systemd.exec, Credentials).
 const CREDENTIAL: &str = "orgshare-auth-passphrase";
+/// The permission bits with which group and others read.
+const OTHERS_READ: u32 = 0o044;
 /// Wrong answers after which a passphrase is not asked for again.
 pub const MAX_TRIES: usize = 3;
 
@@ -35,7 +39,21 @@ pub fn from_file(path: &Path) -> Result<SecretString, Failure> {
         )
     };
     let file = File::open(path).map_err(unreadable)?;
+    if is_open_to_others(&file).map_err(unreadable)? {
+        let path = path.display();
+        ui::warning(&format!(
+            "others can read {path}, and what it holds is secret; close it with: chmod 600 {path}"
+        ));
+    }
     read_secret(file, &path.display().to_string())
+}
+
+/// Whether others can read what this user keeps there. Pipes, and files that a service manager keeps
+/// for this user, are not this user's to close.
+fn is_open_to_others(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let readable = metadata.mode() & OTHERS_READ != 0;
+    Ok(metadata.is_file() && metadata.uid() == geteuid().as_raw() && readable)
 }
 
 fn read_secret(source: impl Read, name: &str) -> Result<SecretString, Failure> {

@@ -2,13 +2,10 @@
 
 use std::cmp::Ordering;
 
+use common::password::{BadForm, check_form};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::{MAX_PASSWORD_BYTES, normalise};
-
-/// "at least 15 characters" where the password is the only factor (3.1.1.2).
-const MIN_PASSWORD_CHARS: usize = 15;
 /// Passwords of 15 and more characters that are guessed first: in lower case, one a line, sorted by
 /// their bytes.
 const COMMON: &str = include_str!("../../data/common-passwords.txt");
@@ -29,18 +26,9 @@ const MIN_DISTINCT_CHARS: usize = 5;
 /// Why a new password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WeakPassword {
-    /// Too few characters.
-    #[error("it has {actual} characters, at least {MIN_PASSWORD_CHARS} are needed")]
-    TooShort {
-        /// Characters counted.
-        actual: usize,
-    },
-    /// Too many bytes.
-    #[error("it is longer than {MAX_PASSWORD_BYTES} bytes")]
-    TooLong,
-    /// A control character, which no prompt lets one type again.
-    #[error("it holds a control character")]
-    Control,
+    /// Too short, too long, or not to be typed.
+    #[error(transparent)]
+    Form(#[from] BadForm),
     /// On the list of common passwords.
     #[error("it is one of the passwords that are guessed first")]
     Common,
@@ -60,18 +48,7 @@ pub enum WeakPassword {
 /// # Errors
 /// The rule that it breaks.
 pub fn check_new(password: &SecretString, names: &[&str]) -> Result<(), WeakPassword> {
-    let raw = password.expose_secret();
-    if raw.len() > MAX_PASSWORD_BYTES {
-        return Err(WeakPassword::TooLong);
-    }
-    let normal = normalise(raw);
-    let actual = normal.chars().count();
-    if actual < MIN_PASSWORD_CHARS {
-        return Err(WeakPassword::TooShort { actual });
-    }
-    if normal.chars().any(char::is_control) {
-        return Err(WeakPassword::Control);
-    }
+    let normal = check_form(password.expose_secret())?;
     let lower = Zeroizing::new(normal.to_lowercase());
     if is_common(&lower) {
         return Err(WeakPassword::Common);
@@ -176,8 +153,8 @@ mod tests {
     #[test]
     fn weak_passwords_are_refused_with_the_reason() {
         for (bad, error) in [
-            ("short", WeakPassword::TooShort { actual: 5 }),
-            ("fourteen chars", WeakPassword::TooShort { actual: 14 }),
+            ("short", BadForm::TooShort { actual: 5 }.into()),
+            ("fourteen chars", BadForm::TooShort { actual: 14 }.into()),
             ("correct horse battery staple", WeakPassword::Common),
             ("CorrectHorseBatteryStaple", WeakPassword::Common),
             ("aaaaaaaaaaaaaaaa", WeakPassword::Pattern),
@@ -190,11 +167,11 @@ mod tests {
             ("alicealiceali1ce", WeakPassword::Names),
             ("acme-corp-2026!!", WeakPassword::Names),
             ("AcmeCorpPassword1", WeakPassword::Names),
-            ("tab\tin the password", WeakPassword::Control),
+            ("tab\tin the password", BadForm::Control.into()),
         ] {
             assert_eq!(check(bad), Err(error), "{bad}");
         }
-        assert_eq!(check(&"x".repeat(1025)), Err(WeakPassword::TooLong));
+        assert_eq!(check(&"x".repeat(1025)), Err(BadForm::TooLong.into()));
     }
 
     #[test]
@@ -204,24 +181,14 @@ mod tests {
         sorted.dedup();
         assert_eq!(sorted, COMMON.lines().collect::<Vec<_>>());
         for line in sorted {
-            assert!(line.chars().count() >= MIN_PASSWORD_CHARS, "{line}");
+            assert!(
+                line.chars().count() >= common::limits::MIN_PASSWORD_CHARS,
+                "{line}"
+            );
             assert_eq!(line.to_lowercase(), line);
             assert!(is_common(line), "{line}");
             assert!(!is_common(&format!("{line}~")) && !is_common(&format!("{line}\n")));
         }
         assert!(!is_common("") && !is_common("\n") && !is_common("\u{10ffff}"));
-    }
-
-    #[test]
-    fn length_is_counted_in_characters_after_normalisation() {
-        // Fifteen letters typed as letter and combining diaeresis.
-        let typed: String = "abcdefghijklmno"
-            .chars()
-            .rev()
-            .flat_map(|c| [c, '\u{308}'])
-            .collect();
-        assert!(!matches!(check(&typed), Err(WeakPassword::TooShort { .. })));
-        let short = "u\u{308}".repeat(14);
-        assert_eq!(check(&short), Err(WeakPassword::TooShort { actual: 14 }));
     }
 }

@@ -1,3 +1,5 @@
+//! Members' devices, honest and forged, that show their certificates to the server.
+
 use std::future::Future;
 
 use auth_server::audit::{Actor, Record};
@@ -6,11 +8,12 @@ use auth_server::store::{AuditStore, Issuance, StoreLedger};
 use rcgen::KeyPair;
 use root_ca::{Authority, Profile, ProfileConfig, ProvenKey, Serial, Subject, key_store};
 use rustls::pki_types::CertificateDer;
+use tempfile::TempDir;
 use time::OffsetDateTime;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::{Answer, Org, PASSPHRASE, Server, post, request};
+use super::{Answer, Org, PASSPHRASE, Server, pem, post, request, said, succeeded, write_secret};
 
 /// A device: its key and its certificate.
 pub(crate) struct Member {
@@ -23,6 +26,15 @@ impl Member {
         let parsed = Certificate::from_der(&self.leaf).unwrap();
         let serial = parsed.tbs_certificate().serial_number().as_bytes();
         Serial::from_bytes(serial).unwrap().to_string()
+    }
+
+    /// A folder as the peer keeps it.
+    pub(crate) fn folder(&self, root: &CertificateDer<'_>) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let both = pem("PRIVATE KEY", &self.key.serialize_der()) + &pem("CERTIFICATE", &self.leaf);
+        write_secret(&dir.path().join("device.pem"), &both);
+        std::fs::write(dir.path().join("root.crt"), pem("CERTIFICATE", root)).unwrap();
+        dir
     }
 }
 
@@ -66,6 +78,14 @@ impl Server {
     }
 }
 
+/// A member as the authority would certify one.
+pub(crate) fn subject(alias: &str, role: &str) -> Subject {
+    Subject::Member {
+        alias: alias.parse().unwrap(),
+        role: role.parse().unwrap(),
+    }
+}
+
 /// Whether the ledger of a certificate is the organisation's or none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recorded {
@@ -73,7 +93,7 @@ pub(crate) enum Recorded {
     No,
 }
 
-pub(super) struct NoLedger;
+struct NoLedger;
 
 impl root_ca::Ledger for NoLedger {
     type Error = std::convert::Infallible;
@@ -119,6 +139,14 @@ impl Org {
             key,
             leaf: issued.der().clone(),
         }
+    }
+
+    /// Revokes a device whose key is in other hands; what is said then.
+    pub(crate) fn report_stolen(&self, member: &Member) -> String {
+        let serial = member.serial();
+        let output = self.command(&["cert", "revoke", &serial, "--reason", "keyCompromise"]);
+        succeeded(&output);
+        said(&output)
     }
 
     /// The audit log.

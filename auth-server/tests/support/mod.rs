@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub(crate) mod crowd;
+pub(crate) mod desk;
 pub(crate) mod history;
 mod members;
-pub(crate) mod operator;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -27,10 +27,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version
 use tempfile::TempDir;
 
 #[allow(unused_imports, reason = "each test file uses its own part")]
-pub(crate) use members::{Member, Recorded, wait};
+pub(crate) use members::{Member, Recorded, subject, wait};
 
 pub(crate) const PASSPHRASE: &str = "the tide turns twice daily";
 pub(crate) const PASSWORD: &str = "seven blue harbour cranes";
+
+/// Makes an organisation, with the fast kind of key.
+pub(crate) const INIT: [&str; 5] = ["init", "--org", "Acme Corp", "--key-type", "p256"];
 
 /// How long anything may take that ought to be quick, on a machine with much else to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,14 +44,18 @@ pub(crate) struct Org {
 }
 
 impl Org {
-    /// Made by `init`, with the fast kind of key.
+    /// Made by [`INIT`].
     pub(crate) fn new() -> Self {
-        let org = Self {
-            dir: tempfile::tempdir().unwrap(),
-        };
-        std::fs::write(org.passphrase_file(), PASSPHRASE).unwrap();
-        let made = org.command(&["init", "--org", "Acme Corp", "--key-type", "p256"]);
-        succeeded(&made);
+        let org = Self::unmade();
+        succeeded(&org.command(&INIT));
+        org
+    }
+
+    /// Before `init`: a passphrase, and no folder yet.
+    pub(crate) fn unmade() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let org = Self { dir };
+        write_secret(&org.passphrase_file(), PASSPHRASE);
         org
     }
 
@@ -152,6 +159,13 @@ impl Org {
 pub(crate) fn copy_program(to: &Path) {
     let program = Path::new(env!("CARGO_BIN_EXE_auth-server"));
     succeeded(&Command::new("cp").args([program, to]).output().unwrap());
+}
+
+/// Writes a secret for its owner alone.
+pub(crate) fn write_secret(path: &Path, secret: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, secret).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// Changes the store behind the program's back.

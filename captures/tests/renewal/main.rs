@@ -23,6 +23,9 @@ const REVOKED: i32 = 7;
 const TWO_THIRDS_OVER: Span = Span::hours(20);
 const ENDED: Span = Span::days(4);
 
+/// Without a reason a listener does not look again before.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
+
 /// A listener looks once a minute; with a busy machine's delays.
 const TWO_LOOKS: Duration = Duration::from_secs(150);
 
@@ -208,6 +211,27 @@ fn a_listener_whose_role_changed_presents_it_soon_and_drops_no_connection() -> R
     output.read_to_end(&mut rest).unwrap();
     assert_eq!(rest.len() + 1, 64 << 20);
     assert!(under_way.wait().unwrap().success());
+    Ok(())
+}
+
+#[test]
+fn a_listener_that_hears_of_its_role_from_a_refusal_does_not_wait_for_its_next_look() -> Result<()>
+{
+    let stage = Stage::set()?;
+    let listening = Instant::now();
+    stage.offer("a", b"contents")?;
+    stage.get_identical("a")?;
+    let role = ["user", "role", "bob", "reader"];
+    stage.organisation.run(&role)?.success()?;
+    for turn in 0.. {
+        let to = stage.inbox(&format!("a{turn}"));
+        let got = stage.alice.get(&stage.source("a"), &to)?;
+        if got.code == Some(0) && got.said().contains("bob (reader)") {
+            break;
+        }
+        assert!(listening.elapsed() < BETWEEN_LOOKS, "{}", got.said());
+        thread::sleep(Duration::from_millis(200));
+    }
     Ok(())
 }
 

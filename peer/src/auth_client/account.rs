@@ -6,7 +6,6 @@ use ureq::Body;
 use ureq::http::{Response, StatusCode};
 
 use super::AuthClient;
-use super::refusals::unauthorized;
 use crate::failure::{Exit, Failure};
 
 /// Bytes of a person's details in JSON.
@@ -18,6 +17,23 @@ struct Change<'a> {
     alias: &'a str,
     old: &'a str,
     new: &'a str,
+}
+
+/// What the server answers to an old and a new password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeAnswer {
+    /// The new one counts.
+    Changed,
+    /// Wrong alias or old password, or an account that is disabled: it does not say which.
+    Unauthorized,
+    /// The new one breaks a rule.
+    NotAccepted(Failure),
+}
+
+/// Why a new password is not taken.
+pub fn weak_password(reason: &str) -> Failure {
+    let told = format!("the new password is not accepted: {}", Escaped(reason));
+    Failure::new(Exit::Refused, told)
 }
 
 /// A person, as the auth server keeps it.
@@ -43,15 +59,21 @@ impl AuthClient {
     /// Replaces a password.
     ///
     /// # Errors
-    /// With [`Exit::Refused`] when the new one is not accepted; else as a login.
-    pub fn change_password(&self, alias: &str, old: &str, new: &str) -> Result<(), Failure> {
+    /// When the server refuses to look, is busy, cannot be reached, or answers nonsense.
+    pub fn change_password(
+        &self,
+        alias: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<ChangeAnswer, Failure> {
         let response = self.send_json("POST", "/password", &Change { alias, old, new })?;
         match response.status() {
-            StatusCode::NO_CONTENT => Ok(()),
-            StatusCode::UNAUTHORIZED => Err(unauthorized()),
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(self.not_accepted("the new password is not accepted", response))
-            }
+            StatusCode::NO_CONTENT => Ok(ChangeAnswer::Changed),
+            StatusCode::UNAUTHORIZED => Ok(ChangeAnswer::Unauthorized),
+            StatusCode::UNPROCESSABLE_ENTITY => match self.problem(response) {
+                Some(problem) => Ok(ChangeAnswer::NotAccepted(weak_password(&problem.detail))),
+                None => Err(self.nonsense()),
+            },
             _ => Err(self.refused(response)),
         }
     }
@@ -85,9 +107,7 @@ impl AuthClient {
                 let bytes = self.body(response, MAX_DETAILS_BYTES)?;
                 serde_json::from_slice(&bytes).map_err(|_| self.nonsense())
             }
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(self.not_accepted("the auth server does not accept this", response))
-            }
+            StatusCode::UNPROCESSABLE_ENTITY => Err(self.details_refused(response)),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(self.turned_away("does not take this device's certificate", response))
             }
@@ -95,11 +115,14 @@ impl AuthClient {
         }
     }
 
-    fn not_accepted(&self, what: &str, response: Response<Body>) -> Failure {
+    fn details_refused(&self, response: Response<Body>) -> Failure {
         match self.problem(response) {
             Some(problem) => Failure::new(
                 Exit::Refused,
-                format!("{what}: {}", Escaped(&problem.detail)),
+                format!(
+                    "the auth server does not accept this: {}",
+                    Escaped(&problem.detail)
+                ),
             ),
             None => self.nonsense(),
         }

@@ -118,12 +118,6 @@ fn span(secs: u64) -> String {
     }
 }
 
-/// Wrong alias or password, or an account that is disabled: the server does not say which.
-pub(super) fn unauthorized() -> Failure {
-    Failure::new(Exit::LoginRefused, "unauthorized: wrong alias or password")
-        .hint("try again, or ask your administrator")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::path::Path;
 use common::identity::{Alias, OrgRoot};
 
 use super::passwd::{self, NewPassword};
+use super::tries::Tries;
 use crate::auth_client::{self, AuthClient, LoginAnswer};
 use crate::cli::KeyType;
 use crate::clock;
@@ -49,21 +50,26 @@ pub fn run(store: &IdentityStore, login: &Login<'_>) -> Result<String, Failure> 
         )
         .hint("give ALIAS and --password-file FILE, or - for standard input"));
     }
-    let alias = match login.alias {
-        Some(alias) => options::alias(alias)?,
-        None => options::alias(prompt::line("alias: ")?.trim())?,
-    };
-    let password = match login.password_file {
-        Some(path) => prompt::password_file(path)?,
-        None => prompt::hidden("password: ")?,
-    };
-    let member = Member {
-        root: &root,
-        server: &server,
-        alias: &alias,
-    };
     let new = NewPassword::from(login.new_password_file, login.may_ask);
-    log_in(store, &member, &password, new, login.key_type)?;
+    let mut request = None;
+    let alias = Tries::of(login.password_file).until_right(ui::error, || {
+        let alias = match login.alias {
+            Some(alias) => options::alias(alias)?,
+            None => options::alias(prompt::line("alias: ")?.trim())?,
+        };
+        let password = match login.password_file {
+            Some(path) => ui::password_file(path)?,
+            None => prompt::hidden("password: ")?,
+        };
+        let member = Member {
+            root: &root,
+            server: &server,
+            alias: &alias,
+        };
+        let request = KeyRequest::kept(&mut request, login.key_type)?;
+        let logged_in = log_in(store, &member, &password, new, request)?;
+        Ok(logged_in.then_some(alias))
+    })?;
     let credentials = store.credentials(&root)?;
     Ok(format!(
         "logged in as {alias} until {}",
@@ -128,7 +134,8 @@ impl Member<'_> {
     }
 }
 
-/// Makes a key, has it certified, and keeps both with the newest revocation list.
+/// Has a key certified, and keeps both with the newest revocation list; `false` when alias or password
+/// is wrong.
 ///
 /// # Errors
 /// When the server refuses, cannot be reached, or certifies something else.
@@ -137,15 +144,16 @@ pub fn log_in(
     member: &Member<'_>,
     password: &str,
     new: NewPassword<'_>,
-    key_type: KeyType,
-) -> Result<(), Failure> {
+    request: &KeyRequest,
+) -> Result<bool, Failure> {
     let Member {
         root,
         server,
         alias,
     } = *member;
-    let request = KeyRequest::new(key_type)?;
-    let certificate = certified(store, member, password, new, request.csr())?;
+    let Some(certificate) = certified(store, member, password, new, request.csr())? else {
+        return Ok(false);
+    };
     let held = store.crl(root)?;
     let newer = AuthClient::new(server, root).newer_crl(root, held.as_ref(), clock::now())?;
     store.home().create()?;
@@ -158,17 +166,19 @@ pub fn log_in(
         server: Some(server.to_owned()),
         alias: Some(alias.to_string()),
     })?;
-    check_certified(store, root, alias)
+    check_certified(store, root, alias)?;
+    Ok(true)
 }
 
-/// The certificate; on the way a password that was given for once is replaced.
+/// The certificate, unless alias or password is wrong; on the way a password that was given for once is
+/// replaced.
 fn certified(
     store: &IdentityStore,
     member: &Member<'_>,
     password: &str,
     new: NewPassword<'_>,
     csr: &str,
-) -> Result<String, Failure> {
+) -> Result<Option<String>, Failure> {
     let alias = member.alias.as_str();
     let login = |password: &str| member.ask(store, |client| client.login(alias, password, csr));
     let mut answer = login(password)?;
@@ -176,10 +186,14 @@ fn certified(
         if let NewPassword::Ask(..) = new {
             ui::note("This password was given for once. Choose another one.");
         }
-        answer = login(&passwd::change(store, member, password, new)?)?;
+        let Some(chosen) = passwd::change(store, member, password, new, &mut None)? else {
+            return Ok(None);
+        };
+        answer = login(&chosen)?;
     }
     match answer {
-        LoginAnswer::Certificate(pem) => Ok(pem),
+        LoginAnswer::Certificate(pem) => Ok(Some(pem)),
+        LoginAnswer::Unauthorized => Ok(None),
         LoginAnswer::NewPasswordNeeded => Err(Failure::new(
             Exit::LoginRefused,
             "the auth server wants another password again",

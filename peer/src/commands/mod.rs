@@ -7,5 +7,6 @@ pub mod passwd;
 pub mod profile;
 pub mod renew;
 pub mod serve;
+pub mod tries;
 pub mod trust;
 pub mod whoami;

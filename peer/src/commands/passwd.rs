@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
+use common::identity::Alias;
+use common::password;
 use zeroize::Zeroizing;
 
 use super::login::Member;
+use super::tries::Tries;
+use crate::auth_client::AuthClient;
+use crate::auth_client::account::{ChangeAnswer, weak_password};
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 use crate::options;
@@ -34,10 +39,10 @@ impl<'a> NewPassword<'a> {
         }
     }
 
-    fn get(self) -> Result<Zeroizing<String>, Failure> {
+    fn get(self, fits: impl Fn(&str) -> Result<(), Failure>) -> Result<Zeroizing<String>, Failure> {
         match self {
-            Self::Ask(first, again) => prompt::twice(first, again),
-            Self::File(path) => prompt::password_file(path),
+            Self::Ask(first, again) => prompt::twice(first, again, fits),
+            Self::File(path) => ui::password_file(path),
             Self::Missing => Err(Failure::new(
                 Exit::LoginRefused,
                 "this password was given for once and must be replaced by another one",
@@ -84,16 +89,20 @@ pub fn run(store: &IdentityStore, passwd: &Passwd<'_>) -> Result<String, Failure
         server: &super::login::server(store, None)?,
         alias: &options::alias(&alias)?,
     };
-    let old = match passwd.old_file {
-        Some(path) => prompt::password_file(path)?,
-        None => prompt::hidden("old password: ")?,
-    };
     let new = NewPassword::from(passwd.new_file, passwd.may_ask);
-    change(store, &member, &old, new)?;
+    let mut chosen = None;
+    Tries::of(passwd.old_file).until_right(ui::error, || {
+        let old = match passwd.old_file {
+            Some(path) => ui::password_file(path)?,
+            None => prompt::hidden("old password: ")?,
+        };
+        change(store, &member, &old, new, &mut chosen)
+    })?;
     Ok(format!("changed the password of {alias}"))
 }
 
-/// Changes a password; who can be asked is asked until the new one is accepted. Returns it.
+/// Changes a password; who can be asked is asked until the new one is accepted. Returns it, or nothing
+/// when the old one is wrong: then it stays in `chosen`, not to be asked for again.
 ///
 /// # Errors
 /// When the server refuses or cannot be reached.
@@ -102,18 +111,36 @@ pub fn change(
     member: &Member<'_>,
     old: &str,
     new: NewPassword<'_>,
-) -> Result<Zeroizing<String>, Failure> {
+    chosen: &mut Option<Zeroizing<String>>,
+) -> Result<Option<Zeroizing<String>>, Failure> {
+    let alias = member.alias;
+    let fits = |new: &str| check_typed(new, old, alias);
     loop {
-        let chosen = new.get()?;
-        let alias = member.alias.as_str();
-        match member.ask(store, |client| client.change_password(alias, old, &chosen)) {
-            Ok(()) => return Ok(chosen),
-            Err(failure)
-                if failure.exit == Exit::Refused && matches!(new, NewPassword::Ask(..)) =>
-            {
-                ui::error(&failure);
+        let candidate = match chosen.take().filter(|chosen| fits(chosen).is_ok()) {
+            Some(chosen) => chosen,
+            None => new.get(fits)?,
+        };
+        let ask = |client: &AuthClient| client.change_password(alias.as_str(), old, &candidate);
+        match (member.ask(store, ask)?, new) {
+            (ChangeAnswer::Changed, _) => return Ok(Some(candidate)),
+            (ChangeAnswer::Unauthorized, _) => {
+                *chosen = Some(candidate);
+                return Ok(None);
             }
-            Err(failure) => return Err(failure),
+            (ChangeAnswer::NotAccepted(failure), NewPassword::Ask(..)) => ui::error(&failure),
+            (ChangeAnswer::NotAccepted(failure), _) => return Err(failure),
         }
     }
+}
+
+/// What can be seen of a new password before it is typed again; the rest only the server knows.
+fn check_typed(new: &str, old: &str, alias: &Alias) -> Result<(), Failure> {
+    let normal = password::check_form(new).map_err(|bad| weak_password(&bad.to_string()))?;
+    if password::is_same(new, old) {
+        return Err(weak_password("it is the old one"));
+    }
+    if normal.eq_ignore_ascii_case(alias.as_str()) {
+        return Err(weak_password("it is the alias"));
+    }
+    Ok(())
 }

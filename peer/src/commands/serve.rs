@@ -20,7 +20,11 @@ use crate::share::Shares;
 use crate::ui;
 
 /// Seconds between two looks for a newer revocation list or certificate.
-const REFRESH_SECS: u64 = 60;
+const REFRESH: Duration = Duration::from_secs(60);
+
+/// Between two such looks when peers say that the certificate was revoked: whoever says so without
+/// reason makes the auth server answer that often that nothing is newer.
+const DOUBTED_REFRESH: Duration = Duration::from_secs(5);
 
 /// Takes what is told about the device's own certificate.
 pub type Tell = fn(&News);
@@ -152,7 +156,7 @@ fn follow(
             if let Some(renewer) = &mut renewer {
                 keep_certified(&listener, renewer, tell);
             }
-            thread::sleep(Duration::from_secs(REFRESH_SECS));
+            listener.doubt().wait(DOUBTED_REFRESH, REFRESH);
         }
     });
 }

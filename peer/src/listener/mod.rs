@@ -2,6 +2,7 @@
 
 mod admission;
 mod bind;
+mod doubt;
 mod serve;
 
 use std::io;
@@ -15,6 +16,7 @@ use common::handshake::{Credentials, ListenerConfig, Trust};
 use common::wire::ErrorCode;
 
 pub use bind::bind;
+pub use doubt::Doubt;
 
 use self::admission::Admission;
 use crate::share::Shares;
@@ -88,6 +90,7 @@ pub struct Listener {
     identity: RwLock<ListenerConfig>,
     shares: Shares,
     admission: Arc<Admission>,
+    doubt: Doubt,
     log: Box<ListenerLog>,
 }
 
@@ -107,6 +110,7 @@ impl Listener {
             }),
             shares,
             admission: Arc::default(),
+            doubt: Doubt::default(),
             log,
         }
     }
@@ -133,6 +137,11 @@ impl Listener {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .credentials = credentials;
+    }
+
+    /// Whether a peer said that this device's certificate was revoked.
+    pub fn doubt(&self) -> &Doubt {
+        &self.doubt
     }
 
     /// Accepts connections on `socket` until the process ends.

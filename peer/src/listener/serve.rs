@@ -58,6 +58,9 @@ pub(super) fn serve(
     let established = match accept_handshake(&mut stream, listener.identity()) {
         Ok(established) => established,
         Err(error) => {
+            if error.is_revoked() {
+                listener.doubt.raise();
+            }
             stream.close();
             if let Some(reason) = rejection(&error) {
                 listener.tell(address, ListenerEvent::Rejected { reason: &reason });

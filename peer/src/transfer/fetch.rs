@@ -8,7 +8,8 @@ use common::limits::{FRAME_HEADER_BYTES, MAX_PIPELINED_REQUESTS};
 use common::message::{FileInfo, Outcome};
 use common::session::{RequesterEvent, RequesterSession, VerifiedFile};
 
-use super::part_file::{Destination, Overwrite, PartFile};
+use super::destination::{Destination, Overwrite};
+use super::part_file::PartFile;
 use crate::connection::{FrameStream, ReceiveError};
 use crate::failure::{Exit, Failure, from_error_code, from_session};
 

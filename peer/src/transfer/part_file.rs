@@ -9,101 +9,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use common::limits::MAX_NAME_BYTES;
 use common::message::FileInfo;
 use common::session::VerifiedFile;
 use rustix::fs::{FlockOperation, RenameFlags};
 use rustix::io::Errno;
 
+use super::destination::{Destination, Overwrite, part_name};
 use super::write_behind::{WORTHWHILE_BYTES, WriteBehind};
 use crate::failure::{Exit, Failure};
 
-/// What to do when the final name is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overwrite {
-    /// Leave what is there and fail.
-    Never,
-    /// Replace it, at the moment the new file is whole.
-    Replace,
-    /// Choose another name: `NAME (1)`, `NAME (2)` and so on.
-    Rename,
-}
-
-/// Reserved: no file gets a final name that ends so, so what ends so was left by a transfer. A bare
-/// `.part` would not do: other programs, and people, name files so.
-const PART_SUFFIX: &str = ".orgshare.part";
-
 /// Names tried by [`Overwrite::Rename`] before giving up.
 const MAX_RENAMES: u32 = 1000;
-
-/// A name in a folder, chosen by the receiver.
-#[derive(Debug)]
-pub struct Destination {
-    dir: Dir,
-    folder: PathBuf,
-    name: String,
-}
-
-impl Destination {
-    /// The place that `path` names.
-    ///
-    /// # Errors
-    /// When its folder cannot be opened, or the path ends in no usable name.
-    pub fn new(path: &Path) -> Result<Self, Failure> {
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or_else(|| {
-                Failure::new(
-                    Exit::Usage,
-                    format!("{} is not a usable file name", path.display()),
-                )
-            })?;
-        if name.ends_with(PART_SUFFIX) {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("names that end with {PART_SUFFIX} are kept for files under way"),
-            )
-            .hint("give another name"));
-        }
-        let dir = Dir::open_ambient_dir(folder, ambient_authority())
-            .map_err(|error| Failure::file(folder, &error))?;
-        Ok(Self {
-            dir,
-            folder: folder.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-
-    /// The final path, for messages.
-    pub fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
-    }
-
-    /// Whether something has the final name already.
-    pub fn exists(&self) -> bool {
-        self.dir.symlink_metadata(&self.name).is_ok()
-    }
-
-    fn failure(&self, name: &str, error: &io::Error) -> Failure {
-        Failure::file(&self.folder.join(name), error)
-    }
-}
-
-/// The name while the file is not whole; cut so that the suffix fits.
-fn part_name(name: &str) -> String {
-    let mut end = name.len().min(MAX_NAME_BYTES - PART_SUFFIX.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{PART_SUFFIX}", &name[..end])
-}
 
 /// A file under its `.part` name, locked against other transfers.
 #[derive(Debug)]
@@ -375,103 +292,4 @@ fn rename_to_free(dir: &Dir, part: &str, name: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn part_in(folder: &Path, name: &str) -> Result<PartFile, Failure> {
-        PartFile::create(Destination::new(&folder.join(name)).unwrap())
-    }
-
-    #[test]
-    fn two_transfers_never_write_one_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = part_in(folder.path(), "a").unwrap();
-        let second = part_in(folder.path(), "a").unwrap_err();
-        assert_eq!(second.exit, Exit::LocalFile);
-        assert!(second.message.contains("another transfer"));
-        drop(first);
-        assert!(part_in(folder.path(), "a").is_ok());
-    }
-
-    #[test]
-    fn what_an_interrupted_transfer_left_is_written_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.orgshare.part"), "old and long").unwrap();
-        let mut part = part_in(folder.path(), "a").unwrap();
-        part.write(b"new").unwrap();
-        assert_eq!(
-            std::fs::read(folder.path().join("a.orgshare.part")).unwrap(),
-            b"new"
-        );
-    }
-
-    #[test]
-    fn a_user_s_own_part_file_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let own = folder.path().join("a.part");
-        std::fs::write(&own, "precious").unwrap();
-        let mut part = part_in(folder.path(), "a").unwrap();
-        part.write(b"new").unwrap();
-        part.rename(Overwrite::Never).unwrap();
-        assert_eq!(std::fs::read(&own).unwrap(), b"precious");
-        let reserved = Destination::new(&folder.path().join("b.orgshare.part"));
-        assert_eq!(reserved.unwrap_err().exit, Exit::Usage);
-    }
-
-    #[test]
-    fn a_link_in_the_way_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let victim = folder.path().join("victim");
-        std::fs::write(&victim, "precious").unwrap();
-        std::os::unix::fs::symlink(&victim, folder.path().join("a.orgshare.part")).unwrap();
-        std::fs::hard_link(&victim, folder.path().join("b.orgshare.part")).unwrap();
-        for name in ["a", "b"] {
-            assert_eq!(
-                part_in(folder.path(), name).unwrap_err().exit,
-                Exit::LocalFile
-            );
-        }
-        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
-    }
-
-    #[test]
-    fn a_free_name_is_taken_without_replacing_anything() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.txt"), "old").unwrap();
-        let part = part_in(folder.path(), "a.txt").unwrap();
-        assert_eq!(
-            part.rename(Overwrite::Never).unwrap_err().exit,
-            Exit::LocalFile
-        );
-        assert_eq!(part.rename(Overwrite::Rename).unwrap(), "a (1).txt");
-        assert_eq!(std::fs::read(folder.path().join("a.txt")).unwrap(), b"old");
-    }
-
-    #[test]
-    fn the_part_name_of_a_long_name_fits() {
-        let name = "\u{e9}".repeat(127);
-        assert!(part_name(&name).len() <= MAX_NAME_BYTES);
-        assert_eq!(part_name("a"), "a.orgshare.part");
-    }
-
-    #[test]
-    fn numbers_go_before_the_ending() {
-        assert_eq!(numbered("a.txt", 0), "a.txt");
-        assert_eq!(numbered("a.txt", 2), "a (2).txt");
-        assert_eq!(numbered(".bashrc", 1), ".bashrc (1)");
-        assert_eq!(numbered("plain", 1), "plain (1)");
-    }
-
-    #[test]
-    fn times_before_1970_are_kept() {
-        let info = FileInfo {
-            size: 0,
-            mtime_secs: -2,
-            mtime_nanos: 500_000_000,
-            mode: 0,
-            digest: common::digest::DigestAlgorithm::Blake3,
-        };
-        let expected = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
-        assert_eq!(modified(&info), Some(expected));
-    }
-}
+mod tests;

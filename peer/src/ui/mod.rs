@@ -3,6 +3,7 @@
 mod lines;
 mod progress;
 pub mod prompt;
+mod secret_file;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use common::name::Escaped;
 
 use lines::Lines;
 pub use progress::Progress;
+pub use secret_file::password_file;
 
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -48,6 +50,11 @@ pub fn error(failure: &Failure) {
     if let Some(hint) = &failure.hint {
         tell(&format!("      {}", Escaped(hint)));
     }
+}
+
+/// A line about what goes on all the same.
+fn warn(line: &str) {
+    note(&format!("peer: warning: {line}"));
 }
 
 /// What a signal's handler prints last.

@@ -63,17 +63,24 @@ pub fn hidden(question: &str) -> Result<Zeroizing<String>, Failure> {
     typed
 }
 
-/// Asks for a new secret until it is typed twice the same.
+/// Asks for a new secret until it fits and is typed twice the same. What does not fit is said at once.
 ///
 /// # Errors
 /// As [`hidden`].
-pub fn twice(first: &str, again: &str) -> Result<Zeroizing<String>, Failure> {
+pub fn twice(
+    first: &str,
+    again: &str,
+    fits: impl Fn(&str) -> Result<(), Failure>,
+) -> Result<Zeroizing<String>, Failure> {
     loop {
         let typed = hidden(first)?;
-        if *typed == *hidden(again)? {
+        if let Err(failure) = fits(&typed) {
+            super::error(&failure);
+        } else if *typed == *hidden(again)? {
             return Ok(typed);
+        } else {
+            super::note("The two do not match.");
         }
-        super::note("The two do not match.");
     }
 }
 
@@ -139,18 +146,21 @@ pub fn interject(lines: &str, are_last: bool) {
 }
 
 /// Reads a line; the question before it is answered then.
-fn read_line() -> Result<Zeroizing<String>, Failure> {
-    let line = read_bytes();
+pub(super) fn read_line() -> Result<Zeroizing<String>, Failure> {
+    let line = first_line(io::stdin());
     *waiting() = None;
     line
 }
 
-/// Reads a line byte by byte, so that nothing typed stays in a buffer.
-fn read_bytes() -> Result<Zeroizing<String>, Failure> {
+/// Reads a line byte by byte, so that nothing of it stays in a buffer and nothing behind it is taken.
+///
+/// # Errors
+/// When there is none, or it is too long or no text.
+pub(super) fn first_line(from: impl AsFd) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LINE_BYTES));
     loop {
         let mut byte = Zeroizing::new([0]);
-        match rustix::io::read(io::stdin(), &mut *byte) {
+        match rustix::io::read(&from, &mut *byte) {
             Ok(0) if bytes.is_empty() => return Err(Failure::new(Exit::Other, "the input ended")),
             Ok(0) => break,
             Ok(_) if byte[0] == b'\n' => break,
@@ -165,18 +175,4 @@ fn read_bytes() -> Result<Zeroizing<String>, Failure> {
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Failure::new(Exit::Usage, "the input is not text in UTF-8"))?;
     Ok(Zeroizing::new(text.trim_end_matches('\r').to_owned()))
-}
-
-/// Reads a password from a file, or from standard input for `-`: its first line.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn password_file(path: &std::path::Path) -> Result<Zeroizing<String>, Failure> {
-    if path.as_os_str() == "-" {
-        return read_line();
-    }
-    let failed = |error: io::Error| Failure::file(path, &error);
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?);
-    let first = text.lines().next().unwrap_or_default();
-    Ok(Zeroizing::new(first.to_owned()))
 }

@@ -1,19 +1,10 @@
-//! The only join of a socket and the protocol: frames over TCP, dialling, and accepting.
-
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::frame::{Frame, FrameError, FrameReader};
-use common::handshake::{
-    AwaitListener, AwaitRequester, Established, Failure as HandshakeFailure, HandshakeError,
-    ListenerConfig, ListenerStep, RequesterConfig, RequesterStep, VerifiedPeer,
-};
 use common::limits::HANDSHAKE_SECS;
-use common::message::Grant;
 use common::wire::Sender;
-
-use crate::clock;
 
 /// Why no frame came.
 #[derive(Debug, thiserror::Error)]
@@ -182,120 +173,4 @@ impl FrameStream {
             }
         }
     }
-}
-
-/// Why a connection did not come to be.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// Nobody listens there, or the way there is closed.
-    #[error(transparent)]
-    Dial(io::Error),
-    /// No frame came where one was due.
-    #[error(transparent)]
-    Receive(ReceiveError),
-    /// The handshake failed.
-    #[error(transparent)]
-    Handshake(HandshakeError),
-}
-
-/// What happens while a requester connects.
-#[derive(Debug)]
-pub enum ConnectEvent<'a> {
-    /// The first handshake frame is out.
-    HandshakeSent,
-    /// The listener's certificate arrived and is valid.
-    ListenerVerified(&'a VerifiedPeer),
-}
-
-fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<FrameStream> {
-    let socket = TcpStream::connect_timeout(address, timeout)?;
-    FrameStream::new(socket, Sender::Listener)
-}
-
-/// Connects to the first of `addresses` that answers.
-///
-/// # Errors
-/// When none does: the last reason.
-pub fn dial(addresses: &[SocketAddr], timeout: Duration) -> Result<FrameStream, ConnectError> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "no such host");
-    for address in addresses {
-        match connect(address, timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(ConnectError::Dial(last))
-}
-
-/// Shakes hands as the requester.
-///
-/// # Errors
-/// When either side refuses the other, or the handshake does not end in time.
-pub fn request_handshake(
-    stream: &mut FrameStream,
-    config: RequesterConfig,
-    mut on: impl FnMut(ConnectEvent<'_>),
-) -> Result<(Established, Grant), ConnectError> {
-    let (mut state, hello) =
-        AwaitListener::start(config, clock::now()).map_err(ConnectError::Handshake)?;
-    stream.send(&hello).map_err(broken)?;
-    on(ConnectEvent::HandshakeSent);
-    let verdict = loop {
-        let frame = stream.receive().map_err(ConnectError::Receive)?;
-        match state.handle_frame(frame) {
-            Ok(RequesterStep::Continue(next, bytes)) => {
-                stream.send(&bytes).map_err(broken)?;
-                state = next;
-            }
-            Ok(RequesterStep::Verified(next, bytes)) => {
-                on(ConnectEvent::ListenerVerified(next.peer()));
-                stream.send(&bytes).map_err(broken)?;
-                break next;
-            }
-            Err(failure) => return Err(refuse(stream, failure)),
-        }
-    };
-    let frame = stream.receive().map_err(ConnectError::Receive)?;
-    verdict
-        .handle_frame(frame)
-        .map_err(|failure| refuse(stream, failure))
-}
-
-/// Shakes hands as the listener.
-///
-/// # Errors
-/// When either side refuses the other, or the handshake does not end in time.
-pub fn accept_handshake(
-    stream: &mut FrameStream,
-    config: ListenerConfig,
-) -> Result<Established, ConnectError> {
-    let mut state = match AwaitRequester::start(config, clock::now()) {
-        Ok(state) => state,
-        Err(failure) => return Err(refuse(stream, failure)),
-    };
-    loop {
-        let frame = stream.receive().map_err(ConnectError::Receive)?;
-        match state.handle_frame(frame) {
-            Ok(ListenerStep::Continue(next, bytes)) => {
-                stream.send(&bytes).map_err(broken)?;
-                state = next;
-            }
-            Ok(ListenerStep::Established(established, bytes)) => {
-                stream.send(&bytes).map_err(broken)?;
-                return Ok(established);
-            }
-            Err(failure) => return Err(refuse(stream, failure)),
-        }
-    }
-}
-
-fn broken(error: io::Error) -> ConnectError {
-    ConnectError::Receive(ReceiveError::Io(error))
-}
-
-/// Tells the other side, as far as it still listens, and keeps the reason.
-fn refuse(stream: &mut FrameStream, failure: HandshakeFailure) -> ConnectError {
-    // The reason for ending counts, not whether the other side could still be told.
-    let _ = stream.send(&failure.reply);
-    ConnectError::Handshake(failure.error)
 }

@@ -1,0 +1,92 @@
+//! From an address to a verified session.
+
+use std::thread;
+use std::time::Duration;
+
+use common::handshake::RequesterConfig;
+use common::session::RequesterSession;
+
+use super::Step;
+use crate::address::PeerAddress;
+use crate::connection::{
+    self, ConnectError, ConnectEvent, FrameStream, ReceiveError, request_handshake,
+};
+use crate::failure::{Exit, Failure, from_handshake};
+
+/// Tries at a listener that is busy, with doubling pauses.
+const BUSY_TRIES: u32 = 6;
+
+/// The first of those pauses.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connects to a peer and verifies it; waits a little for a listener that is busy.
+///
+/// # Errors
+/// When no session came to be.
+pub(super) fn dial(
+    peer: &PeerAddress,
+    config: &RequesterConfig,
+    timeout: Duration,
+    on: &mut dyn FnMut(Step<'_>),
+) -> Result<(FrameStream, RequesterSession), ConnectError> {
+    let mut pause = BUSY_PAUSE;
+    for _ in 1..BUSY_TRIES {
+        match connect_once(peer, config, timeout, on) {
+            Err(error) if error.is_busy() => {
+                thread::sleep(pause);
+                pause *= 2;
+            }
+            connected => return connected,
+        }
+    }
+    connect_once(peer, config, timeout, on)
+}
+
+fn connect_once(
+    peer: &PeerAddress,
+    config: &RequesterConfig,
+    timeout: Duration,
+    on: &mut dyn FnMut(Step<'_>),
+) -> Result<(FrameStream, RequesterSession), ConnectError> {
+    let addresses = peer.resolve().map_err(ConnectError::Dial)?;
+    let mut stream = connection::dial(&addresses, timeout)?;
+    let (established, _grant) = request_handshake(&mut stream, config.clone(), |event| {
+        on(match event {
+            ConnectEvent::HandshakeSent => Step::HandshakeSent,
+            ConnectEvent::ListenerVerified(peer) => Step::Verified(peer),
+        });
+    })?;
+    stream
+        .set_established(timeout, timeout)
+        .map_err(|error| ConnectError::Receive(ReceiveError::Io(error)))?;
+    Ok((stream, RequesterSession::new(established)))
+}
+
+/// Why no session came to be, as a person reads it.
+pub(super) fn explain(peer: &str, error: ConnectError) -> Failure {
+    match error {
+        ConnectError::Handshake(error) => from_handshake(peer, &error),
+        ConnectError::Dial(error) => Failure::connection(peer, &error)
+            .hint("check the address, and that peer serve runs there"),
+        ConnectError::Receive(ReceiveError::NotAFrame { start, .. }) => Failure::new(
+            Exit::Unreachable,
+            format!("{peer} is no orgshare listener{}", looks_like(&start)),
+        )
+        .hint("check the port"),
+        ConnectError::Receive(ReceiveError::Io(error)) => {
+            Failure::connection(peer, &error).hint("check that an orgshare listener runs there")
+        }
+        ConnectError::Receive(other) => Failure::new(Exit::Unreachable, format!("{peer}: {other}"))
+            .hint("check that an orgshare listener runs there"),
+    }
+}
+
+/// What another protocol's first bytes give away.
+fn looks_like(start: &[u8]) -> &'static str {
+    match start {
+        [b'H', b'T', b'T', b'P', ..] => "; it speaks HTTP",
+        [b'S', b'S', b'H', b'-', ..] => "; it speaks SSH",
+        [0x15 | 0x16, 3, ..] => "; it speaks TLS",
+        _ => "",
+    }
+}

@@ -1,0 +1,134 @@
+//! `peer get PEER:PATH... [DEST]`
+
+mod dial;
+mod place;
+mod view;
+
+use std::sync::Arc;
+
+use common::crypto::Suite;
+use common::handshake::{Credentials, RequesterConfig, VerifiedPeer};
+use common::identity::{Alias, OrgRoot};
+
+pub use self::place::{is_yes, received_name, wanted_in_dialogue};
+
+use self::dial::{dial, explain};
+use self::place::wanted;
+use self::view::View;
+use crate::address::PeerAddress;
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::identity_store::IdentityStore;
+use crate::options::{Common, Get, Place};
+use crate::renewal;
+use crate::revalidation::Revalidation;
+use crate::transfer::{FetchEvent, FetchReport, Wanted, fetch};
+
+/// What the caller wants to know while files are fetched.
+pub enum Step<'a> {
+    /// The handshake began.
+    HandshakeSent,
+    /// The other side is verified.
+    Verified(&'a VerifiedPeer),
+    /// Something about the files.
+    Fetch(FetchEvent<'a>),
+}
+
+/// Fetches what `get` names and prints it as it goes.
+///
+/// # Errors
+/// When a file was not received whole and verified; several failures become one.
+pub fn run(store: &IdentityStore, common: &Common, get: &Get) -> Result<(), Failure> {
+    let wanted = wanted(common, get)?;
+    let count = wanted.len();
+    let mut view = View::new(common.quiet, count > 1, get.place == Place::Stdout);
+    let report = fetch_from(
+        store,
+        common,
+        &get.peer,
+        get.expect.as_ref(),
+        wanted,
+        &mut |step| view.show(&step),
+    )?;
+    conclude(report, count)
+}
+
+/// Turns what became of each file into one result.
+fn conclude(report: FetchReport, count: usize) -> Result<(), Failure> {
+    let FetchReport {
+        received,
+        mut failed,
+        broken,
+    } = report;
+    failed.extend(broken);
+    match (failed.pop(), count) {
+        (None, _) => Ok(()),
+        (Some(only), 1) => Err(only),
+        (Some(last), _) => Err(Failure::new(
+            Exit::Partial,
+            format!("{} of {count} files were received; {last}", received.len()),
+        )),
+    }
+}
+
+/// Connects to `peer`, verifies it, and fetches files over one session.
+///
+/// # Errors
+/// When no session came to be; what happens to the files is in the report.
+pub fn fetch_from(
+    store: &IdentityStore,
+    common: &Common,
+    peer: &PeerAddress,
+    expected: Option<&Alias>,
+    wanted: Vec<Wanted>,
+    on: &mut dyn FnMut(Step<'_>),
+) -> Result<FetchReport, Failure> {
+    let root = store.root()?;
+    let server = store.account()?.server;
+    let mut revalidation = Revalidation::start(store, &root, server.as_deref())?;
+    let mut config = RequesterConfig {
+        credentials: own(store, &root, server.as_deref(), &revalidation)?,
+        trust: revalidation.trust(),
+        expected: expected.cloned(),
+        suites: Suite::ALL.to_vec(),
+    };
+    let name = peer.to_string();
+    let connected = match dial(peer, &config, common.timeout, on) {
+        // The other side may know of a change of role that this device has not heard of.
+        Err(error) if error.is_revoked() && revalidation.learn() => {
+            config.credentials = own(store, &root, server.as_deref(), &revalidation)?;
+            config.trust = revalidation.trust();
+            dial(peer, &config, common.timeout, on)
+        }
+        connected => connected,
+    };
+    let (mut stream, mut session) = connected.map_err(|error| explain(&name, error))?;
+    let report = fetch(
+        &mut stream,
+        &mut session,
+        &name,
+        wanted,
+        common.umask,
+        &mut |peer| revalidation.clear(peer),
+        &mut |event| on(Step::Fetch(event)),
+    );
+    if report.broken.is_none()
+        && let Ok(goodbye) = session.goodbye()
+    {
+        // The files are in their places; a listener that is gone already loses nothing.
+        let _ = stream.send(&goodbye);
+        stream.close();
+    }
+    Ok(report)
+}
+
+/// What this device presents, renewed first if that is due.
+fn own(
+    store: &IdentityStore,
+    root: &OrgRoot,
+    server: Option<&str>,
+    revalidation: &Revalidation,
+) -> Result<Arc<Credentials>, Failure> {
+    let trust = revalidation.trust();
+    renewal::ready(store, root, server, trust.crl(), clock::now())
+}

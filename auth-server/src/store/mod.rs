@@ -23,7 +23,7 @@ use common::identity::Alias;
 use root_ca::Serial;
 
 pub use allowances::{Allowance, AllowanceStore};
-pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
+pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, Run, SuccessfulLogin};
 pub use audit_log::AuditStore;
 pub use bounds::{
     LISTED_AT_LEAST, MAX_CURRENT, MAX_CURRENT_OF_DEVICE, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS,

@@ -6,7 +6,7 @@ use auth_server::audit::{Actor, Checkpoint, GENESIS, Hash, Record, Start};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
     Allowance, CertificateFilter, Counted, Denied, Details, FailedLogin, Issuance, MAX_RENEWALS,
-    NewUser, Password, PasswordChange, PasswordHash, Store, StoreError, SuccessfulLogin,
+    NewUser, Password, PasswordChange, PasswordHash, Run, Store, StoreError, SuccessfulLogin,
     UserChange, UserState, WINDOW,
 };
 use auth_server::throttle::Source;
@@ -132,6 +132,7 @@ async fn fail(
     let counted = |subject: &String| Counted {
         subject: subject.clone(),
         forget_before,
+        forget_one_after: None,
     };
     let failed = FailedLogin {
         alias: None,
@@ -156,8 +157,11 @@ fn success<'a>(alias: &'a Alias, subject: &str) -> SuccessfulLogin<'a> {
     SuccessfulLogin {
         alias,
         uses: allowance(1000),
-        clears: subject.into(),
-        takes_from: None,
+        ends: Some(Run {
+            subject: subject.into(),
+            counted_in: "nothing".into(),
+            stays_from: 100,
+        }),
         remembers: subject.into(),
     }
 }

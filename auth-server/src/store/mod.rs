@@ -31,7 +31,7 @@ pub use bounds::{
 };
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
-    StoreLedger,
+    Origin, StoreLedger,
 };
 pub use upkeep::{Census, UpkeepStore};
 pub use user_change::UserChange;

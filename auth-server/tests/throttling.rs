@@ -314,6 +314,47 @@ async fn a_stolen_device_guesses_a_hundred_times_a_day_and_no_more() {
 }
 
 #[tokio::test]
+async fn who_has_begun_hundreds_of_devices_fails_no_more_often_than_a_member_does_anything() {
+    let (_dir, store) = store().await;
+    let name = "alice".parse().unwrap();
+    let fleet: Vec<Serial> = (0..200).map(|_| line()).collect();
+    let mut count = 0;
+    for second in 0..3600 {
+        let now = noon() + Duration::seconds(second);
+        let device = fleet[usize::try_from(second).unwrap() % fleet.len()];
+        let guess = attempt("alice").by_device_of(&name, device);
+        if waits(&store, &guess, now).await.is_none() {
+            fails(&store, &guess, now).await;
+            count += 1;
+        }
+    }
+    assert!((200..=242).contains(&count), "{count}");
+    // Then her own waits for half a minute, and not for a quarter of an hour.
+    let hers = attempt("alice").by_device_of(&name, line());
+    let wait = waits(&store, &hers, noon() + Duration::hours(1)).await;
+    assert!(wait.is_none_or(|wait| wait <= 30), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_handful_of_stolen_devices_hold_up_no_other() {
+    let (_dir, store) = store().await;
+    let name = "alice".parse().unwrap();
+    let stolen: Vec<Serial> = (0..5).map(|_| line()).collect();
+    let own = line();
+    for minute in 0..24 * 60 {
+        let now = noon() + Duration::minutes(minute);
+        for device in &stolen {
+            let guess = attempt("alice").by_device_of(&name, *device);
+            if waits(&store, &guess, now).await.is_none() {
+                fails(&store, &guess, now).await;
+            }
+        }
+        let hers = attempt("alice").by_device_of(&name, own);
+        assert_eq!(waits(&store, &hers, now).await, None, "minute {minute}");
+    }
+}
+
+#[tokio::test]
 async fn no_rhythm_of_guesses_gets_more_through_than_trying_at_once() {
     for pause in [1, 60, 299, 301, 600, 899, 900, 1800] {
         let (_dir, store) = store().await;

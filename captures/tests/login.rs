@@ -41,7 +41,9 @@ fn a_disabled_person_cannot_log_in() -> Result<()> {
 fn a_removed_person_cannot_log_in() -> Result<()> {
     let organisation = Organisation::start("Example")?;
     organisation.add_user("alice")?;
-    organisation.run(&["user", "rm", "alice"])?.success()?;
+    organisation
+        .run(&["user", "rm", "alice", "--yes"])?
+        .success()?;
     let device = organisation.device()?;
     device
         .log_in_with("alice", PASSWORD)?

@@ -30,14 +30,14 @@ pub use bounds::{
     WINDOW,
 };
 pub use certificates::{
-    CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
-    Origin, StoreLedger,
+    CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE, Origin,
+    StoreLedger,
 };
 pub use upkeep::{Census, UpkeepStore};
 pub use user_change::UserChange;
 pub use users::{
     ADMIN_ROLE, Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState,
-    UserStore,
+    UserStore, demand_free,
 };
 
 /// Why an order is not carried out: who gives it may not, or not any more.

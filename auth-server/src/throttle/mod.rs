@@ -4,7 +4,7 @@
 //!
 //! A device that shows a certificate of the alias answers for its own failures alone, with the line of
 //! its certificates: it takes the password to begin another one. So a stolen device stops nobody but
-//! itself.
+//! itself. Only hundreds of them together are slowed down together.
 //!
 //! Failures are forgotten one by one while time passes, and by nothing else: a login changes no delay, so
 //! that who guesses at the same place does not notice it.
@@ -28,13 +28,11 @@ use time::OffsetDateTime;
 
 pub use allowance::of_details;
 use allowance::{MEMBER_PERIOD, of_password};
-use rule::{PAIR, Rule, SOURCE, STRANGERS};
+use rule::{DEVICES, PAIR, Rule, SOURCE, STRANGERS};
 pub use source::Source;
 
 use crate::audit::{Action, Actor, Event};
-use crate::store::{
-    Counted, FailedLogin, PasswordChange, Run, Store, StoreError, SuccessfulLogin,
-};
+use crate::store::{Counted, FailedLogin, PasswordChange, Run, Store, StoreError, SuccessfulLogin};
 
 /// How long a source is an alias's home after a login from there.
 const KNOWN_FOR: time::Duration = time::Duration::days(30);
@@ -212,22 +210,17 @@ impl Attempt {
         }
     }
 
-    /// What delays this attempt: the failures of its alias here, and those of its source.
+    /// What delays this attempt: the failures of its device and of all others of the alias; of one without,
+    /// those of its alias here and those of its source.
     fn delays(&self) -> Vec<(String, &'static Rule)> {
-        let mut delays = Vec::new();
-        if self.device.is_none() {
-            delays.push((format!("source {}", self.source), &SOURCE));
-        }
-        let pair = self.alias.as_ref().map(|alias| self.subject(alias));
-        delays.extend(pair.map(|pair| (pair, &PAIR)));
-        delays
-    }
-
-    /// What failures of an alias count for here.
-    fn subject(&self, alias: &Alias) -> String {
-        match self.device {
-            Some(line) => format!("alias {alias} device {line}"),
-            None => self.place(alias),
+        let source = (format!("source {}", self.source), &SOURCE);
+        match (&self.alias, self.device) {
+            (None, _) => vec![source],
+            (Some(alias), None) => vec![source, (self.place(alias), &PAIR)],
+            (Some(alias), Some(line)) => vec![
+                (format!("alias {alias} devices"), &DEVICES),
+                (format!("alias {alias} device {line}"), &PAIR),
+            ],
         }
     }
 

@@ -20,6 +20,16 @@ pub(super) const SOURCE: Rule = Rule {
     passes: true,
     forget_after: time::Duration::hours(24),
 };
+/// The same for all devices of an alias: as often as one member may do anything. One device alone, or a
+/// few, never fail so often for long; who has begun hundreds neither guesses the faster for it nor fills the
+/// audit log.
+pub(super) const DEVICES: Rule = Rule {
+    free: 120,
+    first_delay_secs: 30,
+    max_delay_secs: 30,
+    passes: true,
+    forget_after: time::Duration::hours(24),
+};
 /// All failures at one alias but those of its devices: "no more than 100" (NIST SP 800-63B-4, 3.2.2).
 /// Waiting does not help; the year bounds what is remembered of aliases that nobody has.
 pub(super) const STRANGERS: Rule = Rule {

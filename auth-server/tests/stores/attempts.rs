@@ -113,7 +113,14 @@ async fn failures_are_forgotten_one_by_one(store: &dyn Store) {
     for n in 1..=5 {
         assert_eq!(fail_at(noon()).await, n);
     }
-    for (seconds, left) in [(59, 6), (119, 6), (299, 4), (3_000, 1), (0, 2), (200_000, 1)] {
+    for (seconds, left) in [
+        (59, 6),
+        (119, 6),
+        (299, 4),
+        (3_000, 1),
+        (0, 2),
+        (200_000, 1),
+    ] {
         let now = noon() + Duration::seconds(seconds);
         assert_eq!(fail_at(now).await, left, "after {seconds} s");
     }

@@ -74,6 +74,7 @@ async fn change(
     store
         .change_user(&alias(name), change, &console(), now)
         .await
+        .map(Option::unwrap_or_default)
 }
 
 /// One of each kind, the one after which nothing is left to change at the end.

@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_device_s_name_comes_from_the_first_part_of_its_host_name() {
-        let name = |host| DeviceName::from_host_name(host).map(|name| name.to_string());
+        let name = |host: &str| DeviceName::from_host_name(host).map(|name| name.to_string());
         assert_eq!(name("laptop-7.example.org"), Ok("laptop-7".into()));
         assert_eq!(name("Zoe_s MacBook"), Ok("zoe-s-macbook".into()));
         assert_eq!(name(&"ab".repeat(40)), Ok("ab".repeat(16)));

@@ -8,9 +8,7 @@ use super::audit_log::append;
 use super::connections::Write;
 use super::rows::{count, execute, first, signed, time};
 use crate::audit::{Action, Actor, Event, OK};
-use crate::store::{
-    Answer, AttemptStore, Attempts, FailedLogin, Run, StoreError, SuccessfulLogin,
-};
+use crate::store::{Answer, AttemptStore, Attempts, FailedLogin, Run, StoreError, SuccessfulLogin};
 
 fn read_attempts(row: &Row<'_>) -> Result<Attempts, StoreError> {
     Ok(Attempts {

@@ -26,6 +26,7 @@ pub struct Device {
     alias: Alias,
     role: Role,
     serial: Serial,
+    line: Serial,
     key_sha256: [u8; 32],
     not_after: OffsetDateTime,
     by: Actor,
@@ -52,6 +53,11 @@ impl Device {
     /// The certificate.
     pub fn serial(&self) -> Serial {
         self.serial
+    }
+
+    /// The first certificate of its line, by which the device goes.
+    pub fn line(&self) -> Serial {
+        self.line
     }
 
     /// SHA-256 of its public key's SubjectPublicKeyInfo.
@@ -232,6 +238,7 @@ async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem>
                 alias: user.alias,
                 role: user.role,
                 serial,
+                line: known.device,
                 key_sha256: known.key_sha256,
                 not_after: known.not_after,
             };

@@ -74,7 +74,7 @@ pub async fn check(
     let alias: Option<Alias> = claim.alias.parse().ok();
     let attempt = Attempt::new(alias.as_ref(), remote.source());
     let attempt = match device {
-        Some(device) => attempt.by_device_of(device.alias()),
+        Some(device) => attempt.by_device_of(device.alias(), device.line()),
         None => attempt,
     };
     demand_patience(app, &attempt).await?;

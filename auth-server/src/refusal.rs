@@ -54,6 +54,11 @@ impl Refusal {
         }
     }
 
+    /// What the client is told.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
     /// The answer; the log hears the cause.
     pub fn answer(self) -> Response<Body> {
         if let Some(cause) = self.cause {

@@ -83,14 +83,24 @@ fn people_are_added_changed_and_removed() {
     );
     assert_eq!(told["one_time_password"].as_str().unwrap().len(), 23);
     assert_eq!(desk.server.login("alice", NEW).status, 401);
-    assert_eq!(ok("POST", "/admin/users/alice/unlock", None), Value::Null);
+    for changed in [true, false] {
+        let unlocked = ok("POST", "/admin/users/alice/unlock", None);
+        assert_eq!(unlocked, json!({"changed": changed}));
+    }
     assert!(desk.get("/admin/users/alice")["one_time_password_until"].is_string());
     assert_eq!(
         ok("POST", "/admin/users/alice/disable", None),
         json!({"revoked": 0})
     );
+    assert_eq!(
+        ok("POST", "/admin/users/alice/disable", None),
+        json!({"revoked": null})
+    );
     assert_eq!(desk.get("/admin/users/alice")["state"], "disabled");
-    assert_eq!(ok("POST", "/admin/users/alice/enable", None), Value::Null);
+    for changed in [true, false] {
+        let enabled = ok("POST", "/admin/users/alice/enable", None);
+        assert_eq!(enabled, json!({"changed": changed}));
+    }
     let why = json!({"reason": "keyCompromise"});
     assert_eq!(
         ok("POST", "/admin/users/alice/revoke", Some(why.clone())),
@@ -134,7 +144,7 @@ fn certificates_are_filtered_as_on_the_machine() {
 fn refusals_are_told_apart_by_their_type() {
     let desk = Desk::new();
     desk.org.add("alice", PASSWORD);
-    succeeded(&desk.org.command(&["user", "rm", "alice"]));
+    succeeded(&desk.org.command(&["user", "rm", "alice", "--yes"]));
     let refused = |method, path: &str, body| {
         let (status, kind, _) = desk.refused(method, path, &body);
         (status, kind)

@@ -90,7 +90,7 @@ fn a_day_is_in_the_log_with_who_did_what_from_where() {
     assert_eq!(ask(&root, "POST", "/admin/users/alice/disable", None), 200);
     assert_eq!(server.login("alice", PASSWORD).status, 401);
     succeeded(&org.command(&["user", "enable", "alice"]));
-    succeeded(&org.command(&["user", "rm", "alice"]));
+    succeeded(&org.command(&["user", "rm", "alice", "--yes"]));
     let (root_serial, alice_serial) = (root.serial(), alice.serial());
     let entries = org.audit_told();
     let own = entries[2].clone();

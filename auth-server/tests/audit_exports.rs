@@ -100,6 +100,27 @@ fn any_change_of_an_export_is_found() {
     }
 }
 
+/// Whoever writes a log anew with all its hashes has no checkpoint for it.
+#[test]
+fn an_export_that_nobody_vouches_for_does_not_pass_for_a_verified_one() {
+    let org = with_history();
+    let (_dir, export) = org.export();
+    let text = std::fs::read_to_string(&export).unwrap();
+    let verified = org.with_input(&["audit", "verify", "-"], &text);
+    succeeded(&verified);
+    assert!(said(&verified).contains("The root key vouches for those up to"));
+    let lines = text.lines();
+    let unsigned = lines.filter(|line| !line.contains("\"checkpoint\""));
+    let unsigned = unsigned.collect::<Vec<_>>().join("\n") + "\n";
+    let output = org.with_input(&["audit", "verify", "-"], &unsigned);
+    failed(&output, 7, "the root key vouches for nothing in -");
+    assert!(
+        !said(&output).contains("as it was written"),
+        "{}",
+        said(&output)
+    );
+}
+
 #[test]
 fn exports_behind_each_other_are_one_log_and_a_kept_one_convicts_the_store() {
     let org = with_history();
@@ -114,13 +135,9 @@ fn exports_behind_each_other_are_one_log_and_a_kept_one_convicts_the_store() {
     succeeded(&org.command(&["user", "enable", "alice"]));
     let both = format!("{kept}{}", next());
     succeeded(&org.with_input(&["audit", "verify", "-"], &both));
-    // Alone it is one piece, whose beginning is taken on trust.
+    // Alone it is one piece, whose beginning would be taken on trust, and which nobody has signed yet.
     let alone = org.with_input(&["audit", "verify", "-"], &next());
-    assert!(
-        said(&alone).contains("is as it was written"),
-        "{}",
-        said(&alone)
-    );
+    failed(&alone, 7, "the root key vouches for nothing in -");
     // A store whose log was made anew, without any trace in itself, does not fit the kept one.
     let other = with_history();
     let output = other.command(&["audit", "export", "--after", &last]);

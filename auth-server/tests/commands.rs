@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use common::identity::Fingerprint;
 use support::*;
 
@@ -125,10 +127,165 @@ fn users_are_added_listed_and_not_added_twice() {
 #[test]
 fn a_user_who_does_not_exist_is_said_so() {
     let org = Org::new();
-    for command in ["disable", "enable", "rm", "passwd"] {
-        let output = org.command(&["user", command, "nobody"]);
+    for args in [
+        &["user", "disable", "nobody"][..],
+        &["user", "enable", "nobody"],
+        &["user", "unlock", "nobody"],
+        &["user", "rm", "nobody", "--yes"],
+        &["user", "passwd", "nobody"],
+        &["cert", "list", "--alias", "nobody"],
+        &["cert", "list", "--alias", "nobody", "--json"],
+    ] {
+        let output = org.command(args);
         failed(&output, 1, "there is no user nobody; see who there is with");
     }
+}
+
+#[test]
+fn somebody_without_certificates_is_an_empty_list() {
+    let org = Org::with_user("alice");
+    let list = org.command(&["cert", "list", "--alias", "alice"]);
+    succeeded(&list);
+    assert_eq!(said(&list).lines().count(), 1);
+}
+
+#[test]
+fn what_was_done_before_is_said_to_be_and_leaves_no_entry() {
+    let org = Org::with_user("alice");
+    let told = |command: &str| {
+        let output = org.command(&["user", command, "alice"]);
+        succeeded(&output);
+        said(&output)
+    };
+    let entries = org.audit();
+    for (command, expected) in [
+        (
+            "enable",
+            "alice was enabled already; nothing was changed.\n",
+        ),
+        (
+            "unlock",
+            "alice has no failed logins; nothing was changed.\n",
+        ),
+    ] {
+        assert_eq!(told(command), expected);
+    }
+    assert_eq!(org.audit(), entries);
+    assert_eq!(
+        told("disable"),
+        "Disabled alice and revoked 0 certificates.\n"
+    );
+    let entries = org.audit();
+    assert_eq!(
+        told("disable"),
+        "alice was disabled already; nothing was changed.\n"
+    );
+    assert_eq!(org.audit(), entries);
+    assert_eq!(told("enable"), "Enabled alice; a new login is needed.\n");
+}
+
+#[test]
+fn failed_logins_anywhere_are_something_to_unlock() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    assert_eq!(
+        server.login("alice", "not the password of alice").status,
+        401
+    );
+    // Her own success leaves the delay of that address.
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+    for expected in ["Forgot the failed logins of alice", "has no failed logins"] {
+        let output = org.command(&["user", "unlock", "alice"]);
+        succeeded(&output);
+        assert!(said(&output).contains(expected), "{}", said(&output));
+    }
+}
+
+#[test]
+fn nobody_is_removed_for_good_without_a_question_or_a_word() {
+    let org = Org::with_user("alice");
+    let entries = org.audit();
+    failed(
+        &org.with_input(&["user", "rm", "alice"], "alice\nyes\n"),
+        2,
+        "to remove without a question: auth-server user rm alice --yes",
+    );
+    assert_eq!(org.audit(), entries);
+    let removed = org.command(&["user", "rm", "-y", "alice"]);
+    succeeded(&removed);
+    assert!(said(&removed).starts_with("Removed alice for good"));
+}
+
+#[test]
+fn an_address_to_listen_on_before_a_command_is_refused_with_where_to_write_it() {
+    let org = Org::new();
+    for command in [&["run"][..], &["user", "list"], &["doctor"]] {
+        let args = [&["--listen", "127.0.0.1:0"], command].concat();
+        let text = "write it behind the command: auth-server run --listen ADDR:PORT";
+        failed(&org.command(&args), 2, text);
+    }
+    // In the environment it is for whoever heeds it.
+    let mut program = org.program(&["user", "list"]);
+    let output = program.env("ORGSHARE_AUTH_LISTEN", "127.0.0.1:0").output();
+    succeeded(&output.unwrap());
+}
+
+#[test]
+fn shells_load_the_completions() {
+    let dir = tempfile::tempdir().unwrap();
+    // No authority, no home, and a setting for another command.
+    let script = |shell: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_auth-server"))
+            .args(["completions", shell])
+            .env_clear()
+            .env("HOME", dir.path())
+            .env("ORGSHARE_AUTH_SERVER", "https://auth.example")
+            .output()
+            .unwrap();
+        succeeded(&output);
+        let path = dir.path().join(shell);
+        std::fs::write(&path, &output.stdout).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let path = script("bash");
+    let bash = |command: &str| {
+        let output = Command::new("bash")
+            .args(["--norc", "--noprofile", "-c", command])
+            .output()
+            .unwrap();
+        succeeded(&output);
+        said(&output)
+    };
+    assert_eq!(bash(&format!("bash -n {path}")), "");
+    let loaded = bash(&format!("source {path} && complete -p auth-server"));
+    let (_, function) = loaded.trim().split_once("-F ").unwrap();
+    let function = function.split(' ').next().unwrap();
+    let offered = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [.., before, last] = words[..] else {
+            panic!("{line}");
+        };
+        bash(&format!(
+            "source {path}; COMP_WORDS=({line}); COMP_CWORD={}; \
+             {function} auth-server {last} {before}; echo ${{COMPREPLY[@]}}",
+            words.len() - 1
+        ))
+    };
+    assert_eq!(offered("auth-server us"), "user\n");
+    assert_eq!(offered("auth-server user r"), "role revoke rm\n");
+    assert_eq!(offered("auth-server user rm --y"), "--yes\n");
+    assert_eq!(offered("auth-server cert list --lim"), "--limit\n");
+    for (shell, mark) in [
+        ("zsh", "#compdef auth-server"),
+        ("fish", "complete -c auth-server"),
+    ] {
+        let text = std::fs::read_to_string(script(shell)).unwrap();
+        assert!(text.contains(mark), "{shell}");
+    }
+    let unknown = Command::new(env!("CARGO_BIN_EXE_auth-server"))
+        .args(["completions", "tcsh"])
+        .output();
+    failed(&unknown.unwrap(), 2, "[possible values: bash, zsh, fish]");
 }
 
 #[test]

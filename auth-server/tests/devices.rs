@@ -4,6 +4,7 @@
 
 mod support;
 
+use rcgen::KeyPair;
 use serde_json::{Value, json};
 use support::*;
 
@@ -101,6 +102,190 @@ fn what_is_revoked_already_is_said_to_be_and_nothing_changes() {
     );
     assert_eq!(org.audit(), log);
     assert_eq!(listed(&org, &["--all"]), list);
+}
+
+fn login(server: &Server, shown: Option<&Member>, body: &Value) -> (Answer, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let mut body = body.clone();
+    body["alias"] = "alice".into();
+    body["csr"] = request(&key).into();
+    (server.json(shown, "POST /verify", &body), key)
+}
+
+/// Logs in on a device that has a certificate.
+fn again(server: &Server, member: &Member, more: &Value) -> Member {
+    let mut body = more.clone();
+    body["password"] = PASSWORD.into();
+    let (answer, key) = login(server, Some(member), &body);
+    Member {
+        leaf: answer.certificate(),
+        key,
+    }
+}
+
+#[test]
+fn a_stolen_device_keeps_nobody_but_itself_from_logging_in() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    let (stolen, own) = (
+        server.member("alice", PASSWORD),
+        server.member("alice", PASSWORD),
+    );
+    let wrong = json!({"password": "not the password of alice"});
+    let right = json!({"password": PASSWORD});
+    let statuses: Vec<u16> = (0..7)
+        .map(|_| login(&server, Some(&stolen), &wrong).0.status)
+        .collect();
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429]);
+    // From the same address: it would not be told to wait there if it were counted for the others.
+    assert_eq!(login(&server, Some(&own), &right).0.status, 200);
+    assert_eq!(login(&server, None, &right).0.status, 200);
+    assert_eq!(login(&server, Some(&stolen), &right).0.status, 429);
+    // Renewed it is the same device.
+    let renewed = server.renew(&stolen).ok().unwrap();
+    assert_eq!(login(&server, Some(&renewed), &wrong).0.status, 429);
+}
+
+#[test]
+fn a_login_on_a_device_goes_on_with_its_line_and_is_revoked_with_it() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    let first = server.member("alice", PASSWORD);
+    let second = again(&server, &first, &json!({}));
+    let third = again(&server, &server.renew(&second).ok().unwrap(), &json!({}));
+    let lines = listed(&org, &["--alias", "alice"]);
+    assert_eq!(lines.len(), 4);
+    assert!(lines.iter().all(|line| line["device"] == first.serial()));
+    // The first one stays good until somebody says otherwise.
+    assert!(server.renew(&first).is_ok());
+    let told = org.report_stolen(&first);
+    assert!(told.starts_with("Revoked 5 certificates"), "{told}");
+    for member in [&first, &second, &third] {
+        assert_eq!(server.refusal(member).0, 403);
+    }
+    // Who knows the password gets in all the same, on a device of its own.
+    let anew = again(&server, &third, &json!({}));
+    let lines = listed(&org, &["--alias", "alice"]);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["device"], anew.serial());
+}
+
+#[test]
+fn a_certificate_of_somebody_else_or_a_key_of_before_begins_a_line_of_its_own() {
+    let org = Org::with_user("alice");
+    org.add("bob", PASSWORD);
+    let server = org.start();
+    let bob = server.member("bob", PASSWORD);
+    let alice = again(&server, &bob, &json!({}));
+    let body = json!({
+        "alias": "alice", "password": PASSWORD, "csr": request(&alice.key),
+    });
+    let same_key = server.json(Some(&alice), "POST /verify", &body);
+    assert_eq!(same_key.status, 200, "{}", same_key.text());
+    let lines = listed(&org, &["--alias", "alice"]);
+    let devices: Vec<&Value> = lines.iter().map(|line| &line["device"]).collect();
+    assert_eq!(devices.len(), 2);
+    assert_ne!(devices[0], devices[1]);
+    assert!(lines.iter().all(|line| line["device"] != bob.serial()));
+}
+
+#[test]
+fn the_list_says_where_devices_come_from_and_what_they_are_called() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    let nameless = server.member("alice", PASSWORD);
+    let body = json!({"password": PASSWORD, "device": "laptop-7"});
+    let (answer, key) = login(&server, None, &body);
+    let named = Member {
+        leaf: answer.certificate(),
+        key,
+    };
+    let renewed = server.renew(&named).ok().unwrap();
+    let told = |member: &Member| {
+        let shown = org.command(&["cert", "show", &member.serial(), "--json"]);
+        let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        ["device_name", "address", "login_address"].map(|field| shown[field].clone())
+    };
+    let here = json!("127.0.0.1");
+    assert_eq!(told(&nameless), [Value::Null, here.clone(), here.clone()]);
+    for member in [&named, &renewed] {
+        assert_eq!(
+            told(member),
+            [json!("laptop-7"), here.clone(), here.clone()]
+        );
+    }
+    // It was given another name.
+    let other = again(&server, &renewed, &json!({"device": "laptop-8"}));
+    assert_eq!(told(&other)[0], "laptop-8");
+    assert_eq!(told(&server.renew(&other).ok().unwrap())[0], "laptop-8");
+    let list = said(&org.command(&["cert", "list", "--alias", "alice"]));
+    assert!(
+        list.lines()
+            .next()
+            .unwrap()
+            .ends_with("ADDRESS         NAME")
+    );
+    let shown = list.matches("127.0.0.1       laptop-7\n").count();
+    assert_eq!(shown, 2, "{list}");
+    let told = org.report_stolen(&other);
+    assert!(
+        told.contains("of one device of alice, laptop-8 (key"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_device_s_address_is_that_of_its_login_and_of_its_last_renewal() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    let member = server.member("alice", PASSWORD);
+    let moved = "UPDATE certificates SET source = '192.0.2.7', login_source = '192.0.2.7'
+                 WHERE alias IS NOT NULL";
+    sql(&org, moved);
+    let renewed = server.renew(&member).ok().unwrap();
+    let text = said(&org.command(&["cert", "show", &renewed.serial()]));
+    assert!(
+        text.contains("Address  127.0.0.1\nLogin    192.0.2.7\n"),
+        "{text}"
+    );
+    // A ledger from before this was kept knows nothing of it.
+    let forgotten = "UPDATE certificates SET source = NULL, login_source = NULL";
+    sql(&org, forgotten);
+    let renewed = server.renew(&renewed).ok().unwrap();
+    let text = said(&org.command(&["cert", "show", &renewed.serial()]));
+    assert!(text.contains("Address  127.0.0.1\nLogin    -\n"), "{text}");
+}
+
+#[test]
+fn no_name_of_a_device_misleads_or_never_ends() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    for name in [
+        "",
+        "a\nb",
+        "\u{1b}[2Jowned",
+        "a b",
+        "LAPTOP",
+        "../x",
+        "7",
+        "a-",
+        "\u{202e}potpal",
+        &"a".repeat(33),
+        &"a".repeat(60_000),
+    ] {
+        let body = json!({"password": PASSWORD, "device": name});
+        assert_eq!(login(&server, None, &body).0.status, 400, "{name:?}");
+    }
+    for name in [json!(7), json!(["a"]), json!({"a": "b"})] {
+        let body = json!({"password": PASSWORD, "device": name});
+        assert_eq!(login(&server, None, &body).0.status, 400, "{name}");
+    }
+    // Refused before the password is looked at.
+    assert!(!org.audit().iter().any(|line| line.starts_with("login")));
+    for name in [Value::Null, json!("a"), json!("a".repeat(32))] {
+        let body = json!({"password": PASSWORD, "device": name});
+        assert_eq!(login(&server, None, &body).0.status, 200, "{name}");
+    }
 }
 
 /// As the first version left it: one certificate revoked, the device not.

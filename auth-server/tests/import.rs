@@ -72,7 +72,7 @@ fn a_file_is_read_too_and_json_written() {
 #[test]
 fn one_wrong_line_and_nobody_is_added() {
     let org = Org::with_user("alice");
-    succeeded(&org.command(&["user", "rm", "alice"]));
+    succeeded(&org.command(&["user", "rm", "alice", "--yes"]));
     for (line, told) in [
         ("alice,member,,", "line 5: alice was given out on"),
         ("bo,member,,", "line 5: bo stands in line 3"),

@@ -122,7 +122,12 @@ fn every_command_on_people_and_certificates_works_from_afar() {
         &["user", "revoke", "alice", "--reason", "keyCompromise"],
         "",
     );
-    away.ok(&["user", "rm", "alice"], "");
+    failed(
+        &away.run(&["user", "rm", "alice"], "alice\n"),
+        2,
+        "auth-server user rm alice --yes",
+    );
+    away.ok(&["user", "rm", "alice", "--yes"], "");
     let entries = away.org.audit_told();
     let by_root: Vec<&str> = entries
         .iter()
@@ -172,7 +177,7 @@ fn an_administrator_may_end_the_device_that_he_works_on() {
 fn errors_read_as_on_the_machine() {
     let away = Away::new();
     away.org.add("alice", PASSWORD);
-    succeeded(&away.org.command(&["user", "rm", "alice"]));
+    succeeded(&away.org.command(&["user", "rm", "alice", "--yes"]));
     let file = ["--password-file", "-"];
     let nothing = "4".repeat(32);
     for args in [
@@ -183,7 +188,7 @@ fn errors_read_as_on_the_machine() {
         &["user", "role", "zoe", "admin"],
         &["user", "role", "root", "amdin"],
         &["user", "add", "zoe", "--role", "amdin", file[0], file[1]],
-        &["user", "rm", "alice"],
+        &["user", "rm", "alice", "--yes"],
         &["user", "passwd", "alice", "--one-time"],
         &["cert", "show", &nothing],
         &["cert", "revoke", &nothing],
@@ -207,7 +212,7 @@ fn one_s_own_password_and_the_last_administrator_are_code_9() {
         &["user", "role", "root", "member"][..],
         &["user", "disable", "root"],
         &["user", "revoke", "root"],
-        &["user", "rm", "root"],
+        &["user", "rm", "root", "--yes"],
     ] {
         failed(&away.run(args, ""), 9, "no administrator who can log in");
     }

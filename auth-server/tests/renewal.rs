@@ -129,7 +129,7 @@ fn a_removed_person_does_not_renew() {
     let org = Org::with_user("alice");
     let server = org.start();
     let old = server.member("alice", PASSWORD);
-    succeeded(&org.command(&["user", "rm", "alice"]));
+    succeeded(&org.command(&["user", "rm", "alice", "--yes"]));
     assert_eq!(server.refusal(&old).0, 403);
 }
 

@@ -68,7 +68,7 @@ fn a_removed_person_is_gone_and_the_alias_is_never_given_again() {
     let server = org.start();
     let first = server.login("alice", PASSWORD).certificate();
     let second = server.login("alice", PASSWORD).certificate();
-    succeeded(&org.command(&["user", "rm", "alice"]));
+    succeeded(&org.command(&["user", "rm", "alice", "--yes"]));
     eventually("the CRL", PATIENCE, || {
         let crl = crl(&server);
         lists(&crl, &first) && lists(&crl, &second)

@@ -7,6 +7,7 @@ use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{AttemptStore, Password, PasswordHash, UserStore};
 use auth_server::throttle::{Attempt, Source, prune};
 use common::identity::Fingerprint;
+use root_ca::Serial;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
@@ -45,6 +46,15 @@ async fn is_held_up(store: &SqliteStore, alias: &str, now: OffsetDateTime) -> bo
         .is_some()
 }
 
+/// Another device each time.
+fn line() -> Serial {
+    Serial::random().unwrap()
+}
+
+async fn fails(store: &SqliteStore, attempt: &Attempt, now: OffsetDateTime) {
+    attempt.failed(store, "wrong password", now).await.unwrap();
+}
+
 async fn strangers_fail(store: &SqliteStore, now: OffsetDateTime) {
     for n in 0..40 {
         attempt(&format!("ghost{n}"))
@@ -68,9 +78,9 @@ async fn a_source_is_held_up_for_every_alias_alike_and_for_no_device() {
         assert_eq!(waits(&store, &attempt(alias), noon()).await, Some(60));
     }
     let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
-    let own = attempt("alice").by_device_of(&alice);
+    let own = attempt("alice").by_device_of(&alice, line());
     assert_eq!(waits(&store, &own, noon()).await, None);
-    let another_s = attempt("alice").by_device_of(&bob);
+    let another_s = attempt("alice").by_device_of(&bob, line());
     assert_eq!(waits(&store, &another_s, noon()).await, Some(60));
     let over = noon() + Duration::minutes(1);
     assert!(!is_held_up(&store, "alice", over).await);
@@ -163,9 +173,9 @@ async fn after_a_hundred_failures_only_who_is_at_home_may_try_an_alias() {
     prune(&store, later).await.unwrap();
     assert_eq!(barred(&store, &stranger, later).await, Some(900));
     assert_eq!(barred(&store, &attempt("alice"), later).await, None);
-    let device = from_afar("alice", 1000).by_device_of(&name);
+    let device = from_afar("alice", 1000).by_device_of(&name, line());
     assert_eq!(device.bar(&store, later).await.unwrap(), None);
-    let foreign = from_afar("alice", 1000).by_device_of(&"bob".parse().unwrap());
+    let foreign = from_afar("alice", 1000).by_device_of(&"bob".parse().unwrap(), line());
     assert_eq!(barred(&store, &foreign, later).await, Some(900));
     // Her own logins let no stranger in again; the administrator does.
     succeed(&store, "alice", later).await;
@@ -209,11 +219,27 @@ async fn a_failure_counts_the_same_at_home_and_elsewhere() {
                 .unwrap();
         }
     }
-    // What she got wrong herself is forgotten with her login.
-    succeed(&store, "alice", noon()).await;
-    let subjects = ["strangers alice".to_owned()];
-    let found = store.attempts(&subjects).await.unwrap();
-    assert_eq!(found[0].unwrap().failures, 99);
+}
+
+async fn counted(store: &SqliteStore, subject: &str) -> u32 {
+    let found = store.attempts(&[subject.to_owned()]).await.unwrap();
+    found[0].map_or(0, |attempts| attempts.failures)
+}
+
+#[tokio::test]
+async fn what_a_person_gets_wrong_bars_no_strangers_once_the_password_was_right() {
+    let (_dir, store) = store().await;
+    for n in 0..60 {
+        fails(&store, &from_afar("alice", n), noon()).await;
+    }
+    for _ in 0..3 {
+        for _ in 0..10 {
+            fails(&store, &attempt("alice"), noon()).await;
+        }
+        assert_eq!(counted(&store, "strangers alice").await, 70);
+        succeed(&store, "alice", noon()).await;
+        assert_eq!(counted(&store, "strangers alice").await, 60);
+    }
 }
 
 #[tokio::test]
@@ -242,19 +268,189 @@ async fn an_alias_that_nobody_has_is_counted_like_any_other() {
 }
 
 #[tokio::test]
-async fn guesses_with_a_stolen_device_are_slowed_down_wherever_it_is() {
+async fn guesses_with_a_stolen_device_are_slowed_down_wherever_it_is_and_stop_only_itself() {
     let (_dir, store) = store().await;
     let name = "alice".parse().unwrap();
+    let (stolen, own) = (line(), line());
     for n in 0..5 {
-        let guess = from_afar("alice", n).by_device_of(&name);
+        let guess = from_afar("alice", n).by_device_of(&name, stolen);
         assert_eq!(waits(&store, &guess, noon()).await, None);
-        guess
-            .failed(&store, "wrong password", noon())
-            .await
-            .unwrap();
+        fails(&store, &guess, noon()).await;
     }
-    let guess = from_afar("alice", 9).by_device_of(&name);
+    let guess = from_afar("alice", 9).by_device_of(&name, stolen);
     assert_eq!(waits(&store, &guess, noon()).await, Some(4));
-    // She herself, elsewhere and without it, is not.
+    // Her own devices are not, at the same place neither, nor she without one.
+    let hers = from_afar("alice", 4).by_device_of(&name, own);
+    assert_eq!(waits(&store, &hers, noon()).await, None);
     assert!(!is_held_up(&store, "alice", noon()).await);
+}
+
+/// How many guesses get through in so many days to who tries again as soon as it is allowed.
+async fn guesses(store: &SqliteStore, guess: &Attempt, days: i64) -> u32 {
+    let (mut now, mut count) = (noon(), 0);
+    while now < noon() + Duration::days(days) {
+        let wait = waits(store, guess, now).await;
+        match wait {
+            Some(wait) => now += Duration::seconds(i64::try_from(wait).unwrap()),
+            None => {
+                fails(store, guess, now).await;
+                count += 1;
+            }
+        }
+        if count % 50 == 0 {
+            prune(store, now).await.unwrap();
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn a_stolen_device_guesses_a_hundred_times_a_day_and_no_more() {
+    let (_dir, store) = store().await;
+    let name = "alice".parse().unwrap();
+    let stolen = from_afar("alice", 1).by_device_of(&name, line());
+    let count = guesses(&store, &stolen, 3).await;
+    assert!((280..=300).contains(&count), "{count}");
+}
+
+#[tokio::test]
+async fn who_has_begun_hundreds_of_devices_fails_no_more_often_than_a_member_does_anything() {
+    let (_dir, store) = store().await;
+    let name = "alice".parse().unwrap();
+    let fleet: Vec<Serial> = (0..200).map(|_| line()).collect();
+    let mut count = 0;
+    for second in 0..3600 {
+        let now = noon() + Duration::seconds(second);
+        let device = fleet[usize::try_from(second).unwrap() % fleet.len()];
+        let guess = attempt("alice").by_device_of(&name, device);
+        if waits(&store, &guess, now).await.is_none() {
+            fails(&store, &guess, now).await;
+            count += 1;
+        }
+    }
+    assert!((200..=242).contains(&count), "{count}");
+    // Then her own waits for half a minute, and not for a quarter of an hour.
+    let hers = attempt("alice").by_device_of(&name, line());
+    let wait = waits(&store, &hers, noon() + Duration::hours(1)).await;
+    assert!(wait.is_none_or(|wait| wait <= 30), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_handful_of_stolen_devices_hold_up_no_other() {
+    let (_dir, store) = store().await;
+    let name = "alice".parse().unwrap();
+    let stolen: Vec<Serial> = (0..5).map(|_| line()).collect();
+    let own = line();
+    for minute in 0..24 * 60 {
+        let now = noon() + Duration::minutes(minute);
+        for device in &stolen {
+            let guess = attempt("alice").by_device_of(&name, *device);
+            if waits(&store, &guess, now).await.is_none() {
+                fails(&store, &guess, now).await;
+            }
+        }
+        let hers = attempt("alice").by_device_of(&name, own);
+        assert_eq!(waits(&store, &hers, now).await, None, "minute {minute}");
+    }
+}
+
+#[tokio::test]
+async fn no_rhythm_of_guesses_gets_more_through_than_trying_at_once() {
+    for pause in [1, 60, 299, 301, 600, 899, 900, 1800] {
+        let (_dir, store) = store().await;
+        let guess = from_afar("alice", 1);
+        let mut count = 0;
+        for n in 0..86_400 / pause {
+            let now = noon() + Duration::seconds(n * pause);
+            if waits(&store, &guess, now).await.is_none() {
+                fails(&store, &guess, now).await;
+                count += 1;
+            }
+            // A day of seconds takes too long, and an hour shows it.
+            if n > 3600 {
+                break;
+            }
+        }
+        assert!(count <= 110, "{count} guesses with a pause of {pause} s");
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_not_noticed_by_who_guesses_at_the_same_place() {
+    let mut seen = Vec::new();
+    for somebody_logs_in in [false, true] {
+        let (_dir, store) = store().await;
+        succeed(&store, "alice", noon()).await;
+        let mut waited = Vec::new();
+        let mut now = noon();
+        for n in 0..30 {
+            let wait = waits(&store, &attempt("alice"), now).await;
+            waited.push(wait);
+            now += Duration::seconds(wait.map_or(1, |wait| i64::try_from(wait).unwrap()));
+            fails(&store, &attempt("alice"), now).await;
+            if somebody_logs_in && n % 7 == 3 {
+                succeed(&store, "alice", now).await;
+            }
+        }
+        seen.push(waited);
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn a_login_is_not_noticed_by_who_has_barred_the_strangers() {
+    let mut seen = Vec::new();
+    for somebody_logs_in in [false, true] {
+        let (_dir, store) = store().await;
+        succeed(&store, "alice", noon()).await;
+        a_hundred_places_fail(&store, "alice").await;
+        for _ in 0..3 {
+            fails(&store, &attempt("alice"), noon()).await;
+        }
+        if somebody_logs_in {
+            succeed(&store, "alice", noon()).await;
+        }
+        let stranger = from_afar("alice", 1000);
+        seen.push(barred(&store, &stranger, noon()).await);
+    }
+    assert_eq!(seen, [Some(900), Some(900)]);
+}
+
+#[tokio::test]
+async fn mistakes_of_a_day_do_not_add_up() {
+    let (_dir, store) = store().await;
+    // Three wrong ones and a right one each morning.
+    for day in 0..10 {
+        let morning = noon() + Duration::hours(23 * day);
+        for n in 0..3 {
+            let now = morning + Duration::seconds(5 * n);
+            assert_eq!(waits(&store, &attempt("alice"), now).await, None, "{day}");
+            fails(&store, &attempt("alice"), now).await;
+        }
+        succeed(&store, "alice", morning + Duration::minutes(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_busy_address_is_not_slow_for_honest_mistakes() {
+    let (_dir, store) = store().await;
+    // An office in which somebody mistypes every two minutes, all day.
+    for n in 0..300 {
+        let now = noon() + Duration::minutes(2 * n);
+        let somebody = attempt(&format!("person{n}"));
+        assert_eq!(waits(&store, &somebody, now).await, None, "mistake {n}");
+        fails(&store, &somebody, now).await;
+    }
+    // Who fails there on purpose is as slow as ever.
+    let (_dir, store) = crate::store().await;
+    let mut count = 0;
+    for second in 0..3600 {
+        let now = noon() + Duration::seconds(second);
+        let guess = attempt(&format!("ghost{second}"));
+        if waits(&store, &guess, now).await.is_none() {
+            fails(&store, &guess, now).await;
+            count += 1;
+        }
+    }
+    assert!((90..=97).contains(&count), "{count}");
 }

@@ -97,7 +97,7 @@ fn an_administrator_does_everything_from_the_device_that_the_peer_logged_in_on()
     alice.log_in_with("alice", CHOSEN)?.success()?;
     desk.ok(&["user", "revoke", "alice", "--reason", "keyCompromise"])?;
     alice.log_in_with("alice", CHOSEN)?.refused(4, &[])?;
-    desk.ok(&["user", "rm", "alice"])?;
+    desk.ok(&["user", "rm", "alice", "--yes"])?;
     desk.run(&["user", "show", "zoe"])?
         .refused(1, &["there is no user zoe"])?;
 
@@ -142,6 +142,35 @@ fn a_password_is_asked_for_as_on_the_machine() -> Result<()> {
     assert_eq!(terminal.finish(PATIENCE)?, Some(0));
     let carol = desk.organisation.device()?;
     carol.log_in_with("carol", CHOSEN)?.success().map(drop)
+}
+
+#[test]
+fn who_removes_somebody_for_good_types_the_name_again() -> Result<()> {
+    let desk = Desk::set()?;
+    desk.organisation.add_user("alice")?;
+    let url = desk.organisation.url();
+    let folder = desk.device.folder().to_string_lossy().into_owned();
+    let arguments = ["--server", &url, "--device", &folder, "user", "rm", "alice"];
+    let program = Programs::get()?.auth_server;
+    let remove = |typed: &str, said: &str| {
+        let mut terminal = Terminal::start(&program, &arguments, desk.device.home())?;
+        terminal.expect("This removes alice for good")?;
+        terminal.answer("Type the alias to go on: ", typed)?;
+        terminal.expect(said)?;
+        terminal.finish(PATIENCE)
+    };
+    for other in ["", "y", "yes", "Alice", "alic"] {
+        assert_eq!(remove(other, "alice was not removed")?, Some(1), "{other}");
+    }
+    assert!(desk.ok(&["user", "list"])?.contains("alice"));
+    assert_eq!(remove("alice", "Removed alice for good")?, Some(0));
+    assert!(!desk.ok(&["user", "list"])?.contains("alice"));
+    // Nobody is asked about nobody.
+    let mut terminal = Terminal::start(&program, &arguments, desk.device.home())?;
+    terminal.expect("there is no user alice")?;
+    assert_eq!(terminal.finish(PATIENCE)?, Some(1));
+    assert!(!terminal.transcript().contains("Type the alias"));
+    Ok(())
 }
 
 #[test]

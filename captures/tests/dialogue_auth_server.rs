@@ -101,8 +101,8 @@ fn a_first_start_also_makes_the_organisation() -> Result<()> {
     let home = folder()?;
     let authority = home.path().join("authority");
     let programs = Programs::get()?;
-    // The bare start takes no address: it listens on its own port, which must be free here.
-    let arguments = ["--dir", &authority.to_string_lossy()];
+    let address = format!("127.0.0.1:{}", free_port()?);
+    let arguments = ["--dir", &authority.to_string_lossy(), "--listen", &address];
     let mut terminal = Terminal::start(&programs.auth_server, &arguments, home.path())?;
     terminal.expect("rganisation")?;
     terminal.type_line("Example")?;
@@ -114,6 +114,12 @@ fn a_first_start_also_makes_the_organisation() -> Result<()> {
     terminal.type_line("seven-lanterns-above-the-quiet-lock")?;
     terminal.expect(ADD)?;
     fingerprint_in(&terminal.transcript())?;
+    let port = address.trim_start_matches("127.0.0.1");
+    assert!(
+        terminal
+            .transcript()
+            .contains(&format!("{port} --fingerprint"))
+    );
     assert!(!terminal.transcript().contains("seven-lanterns"));
     terminal.press_ctrl_c()?;
     terminal.expect("Exiting Program!")?;

@@ -28,9 +28,10 @@ fn a_wrong_password_and_an_unknown_alias_get_the_same_answer() -> Result<()> {
 #[test]
 fn a_disabled_or_removed_person_cannot_log_in() -> Result<()> {
     let organisation = Organisation::start("Example")?;
-    for (alias, order) in [("alice", "disable"), ("bob", "rm")] {
+    for (alias, order) in [("alice", &["disable"][..]), ("bob", &["rm", "--yes"])] {
         organisation.add_user(alias)?;
-        organisation.run(&["user", order, alias])?.success()?;
+        let order = [&["user"], order, &[alias]].concat();
+        organisation.run(&order)?.success()?;
         organisation
             .device()?
             .log_in_with(alias, PASSWORD)?

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::crl::RevocationList;
 use common::handshake::provider;
-use common::identity::OrgRoot;
+use common::identity::{DeviceName, OrgRoot};
 use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES};
 use common::name::Escaped;
 use rustls::pki_types::UnixTime;
@@ -46,6 +46,8 @@ struct Login<'a> {
     alias: &'a str,
     password: &'a str,
     csr: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +64,14 @@ pub enum LoginAnswer {
     Certificate(String),
     /// The password was given for once, and only serves to choose another one.
     NewPasswordNeeded,
+}
+
+/// What this device is called, so that an administrator tells it from others; not every host has such a
+/// name.
+fn device_name() -> Option<String> {
+    let machine = rustix::system::uname();
+    let name = DeviceName::from_host_name(&machine.nodename().to_string_lossy());
+    Some(name.ok()?.to_string())
 }
 
 /// Brings a server's address into the form `https://HOST:PORT`.
@@ -138,6 +148,7 @@ impl AuthClient {
             alias,
             password,
             csr,
+            device: device_name(),
         };
         let response = self.send_json("POST", "/verify", &login)?;
         match response.status() {

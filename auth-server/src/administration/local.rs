@@ -94,13 +94,23 @@ impl Local {
         }
     }
 
-    async fn change(&self, alias: &Alias, change: UserChange<'_>) -> Result<u64, AdminError> {
+    /// Carries a change out: how many certificates it revoked; nothing when it changed nothing.
+    async fn change(
+        &self,
+        alias: &Alias,
+        change: UserChange<'_>,
+    ) -> Result<Option<u64>, AdminError> {
         self.order(change.action(), change.object(alias), async {
             let now = OffsetDateTime::now_utc();
             let changed = self.store.change_user(alias, change, &self.by, now);
             Ok(changed.await?)
         })
         .await
+    }
+
+    /// How many certificates a change revoked that always makes a difference.
+    async fn revoked_by(&self, alias: &Alias, change: UserChange<'_>) -> Result<u64, AdminError> {
+        Ok(self.change(alias, change).await?.unwrap_or_default())
     }
 
     async fn demand_roles(&self, roles: &[&GivenRole]) -> Result<(), AdminError> {
@@ -229,28 +239,28 @@ impl Administration for Local {
             let object = change.object(alias);
             self.order(change.action(), object, self.demand_roles(&[role]))
                 .await?;
-            self.change(alias, change).await
+            self.revoked_by(alias, change).await
         })
     }
 
-    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()> {
-        Box::pin(async move { self.change(alias, UserChange::Enable).await.map(drop) })
+    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool> {
+        Box::pin(async move { Ok(self.change(alias, UserChange::Enable).await?.is_some()) })
     }
 
-    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
+    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<u64>> {
         Box::pin(self.change(alias, UserChange::Disable))
     }
 
     fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64> {
-        Box::pin(self.change(alias, UserChange::Revoke(reason)))
+        Box::pin(self.revoked_by(alias, UserChange::Revoke(reason)))
     }
 
-    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()> {
-        Box::pin(async move { self.change(alias, UserChange::Unlock).await.map(drop) })
+    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool> {
+        Box::pin(async move { Ok(self.change(alias, UserChange::Unlock).await?.is_some()) })
     }
 
     fn remove<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
-        Box::pin(self.change(alias, UserChange::Remove))
+        Box::pin(self.revoked_by(alias, UserChange::Remove))
     }
 
     fn certificates<'a>(

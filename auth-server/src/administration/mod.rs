@@ -146,17 +146,17 @@ pub trait Administration: Send + Sync {
     /// Changes what a person may do; says how many certificates were revoked.
     fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, u64>;
 
-    /// Lets a disabled person log in again.
-    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()>;
+    /// Lets a disabled person log in again; says whether that had to be done.
+    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool>;
 
-    /// Blocks a person; says how many certificates were revoked.
-    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64>;
+    /// Blocks a person; says how many certificates were revoked, and nothing when the person was blocked.
+    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<u64>>;
 
     /// Blocks a person whose certificates are to be trusted no more, for that reason.
     fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64>;
 
-    /// Forgets a person's failed logins.
-    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()>;
+    /// Forgets a person's failed logins; says whether there were any.
+    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool>;
 
     /// Removes a person for good; says how many certificates were revoked.
     fn remove<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64>;

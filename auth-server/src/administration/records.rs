@@ -1,4 +1,4 @@
-use common::identity::{Alias, Role};
+use common::identity::{Alias, DeviceName, Role};
 use root_ca::{RevocationReason, Serial};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -138,6 +138,16 @@ pub struct CertificateView {
     #[serde(with = "text")]
     #[schema(value_type = String)]
     pub device: Serial,
+    /// The address that asked for it; of IPv6 the /64. Null when it is not known.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// The address of the login that its device began with.
+    #[serde(default)]
+    pub login_address: Option<String>,
+    /// What the device said that it is called, which nobody has checked.
+    #[serde(default, with = "text::option")]
+    #[schema(value_type = Option<String>)]
+    pub device_name: Option<DeviceName>,
     /// SHA-256 of the public key's SubjectPublicKeyInfo, hexadecimal.
     pub key_sha256: String,
 }
@@ -162,6 +172,9 @@ impl CertificateView {
             reason,
             renews: record.renews,
             device: record.device,
+            address: record.origin.source,
+            login_address: record.origin.login_source,
+            device_name: record.origin.device_name,
             key_sha256: hex(&record.key_sha256),
         }
     }

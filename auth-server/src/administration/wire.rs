@@ -93,11 +93,18 @@ pub struct Revoked {
     pub revoked: u64,
 }
 
-/// What became of a device's certificates.
+/// What became of certificates, if anything had to be done.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct RevokedDevice {
-    /// How many were in force; null when nothing was left to be revoked.
+pub struct PerhapsRevoked {
+    /// How many were in force; null when nothing had to be done.
     pub revoked: Option<u64>,
+}
+
+/// Whether an order had to be carried out.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// Not when everything was so before.
+    pub changed: bool,
 }
 
 /// Certificates of one answer: about 4 MiB of JSON.

@@ -1,4 +1,4 @@
-use common::identity::Alias;
+use common::identity::{Alias, DeviceName};
 use root_ca::Serial;
 
 use crate::throttle::Source;
@@ -8,6 +8,7 @@ use crate::throttle::Source;
 pub struct Actor {
     name: String,
     source: String,
+    device_name: Option<DeviceName>,
     right: Right,
 }
 
@@ -30,6 +31,7 @@ impl Actor {
         Self {
             name: format!("uid {uid}"),
             source: "console".into(),
+            device_name: None,
             right: Right::Machine,
         }
     }
@@ -39,6 +41,7 @@ impl Actor {
         Self {
             name: "auth-server".into(),
             source: "-".into(),
+            device_name: None,
             right: Right::Nothing,
         }
     }
@@ -48,6 +51,7 @@ impl Actor {
         Self {
             name: alias.to_string(),
             source: source.to_string(),
+            device_name: None,
             right: Right::Nothing,
         }
     }
@@ -65,7 +69,17 @@ impl Actor {
         Self {
             name: "-".into(),
             source: source.to_string(),
+            device_name: None,
             right: Right::Nothing,
+        }
+    }
+
+    /// The same, on a device that says that it is called so.
+    #[must_use]
+    pub fn on(self, device_name: Option<DeviceName>) -> Self {
+        Self {
+            device_name,
+            ..self
         }
     }
 
@@ -77,6 +91,11 @@ impl Actor {
     /// Where from.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// What the device says that it is called, if it says so.
+    pub fn device_name(&self) -> Option<&DeviceName> {
+        self.device_name.as_ref()
     }
 
     /// What the orders of this actor stand on.

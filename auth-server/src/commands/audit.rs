@@ -28,7 +28,7 @@ const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// Why it could not be done, or what is wrong with the log.
 pub async fn run(place: Place, action: AuditAction) -> Result<(), Failure> {
     if let AuditAction::VerifyFile(path) = &action {
-        return report(verify_file(path, &place.root()?)?);
+        return report(vouched_for(path, verify_file(path, &place.root()?)?)?);
     }
     let desk = Desk::open(place).await?;
     match action {
@@ -145,6 +145,20 @@ fn verify_file(path: &Path, root: &OrgRoot) -> Result<Verdict, Failure> {
         .map_err(|tampering| altered(&name, &tampering))
 }
 
+/// Refuses an export that fits together and of which the root key has signed nothing: entries and hashes
+/// can be made by anybody. (In the store they are as new as the server's last hour.)
+fn vouched_for(path: &Path, verdict: Verdict) -> Result<Verdict, Failure> {
+    if verdict.vouched.is_some() {
+        return Ok(verdict);
+    }
+    Err(Failure::not_trusted(format!(
+        "the root key vouches for nothing in {}: its entries fit together, and whoever wrote it may have \
+         made them so",
+        path.display()
+    ))
+    .cure("verify it with the exports before and behind it: cat OLDER THIS NEWER | auth-server audit verify -"))
+}
+
 fn next_line(
     source: &mut impl BufRead,
     name: &str,
@@ -184,6 +198,11 @@ fn report(verdict: Verdict) -> Result<(), Failure> {
         first => format!("Entries {first} to {last} are as they were written."),
     });
     ui::data(&match vouched {
+        Some((seq, at)) if seq < last => format!(
+            "The root key vouches for those up to {seq}, signed {}; for those behind it only their \
+             hashes do.",
+            moment(at)
+        ),
         Some((seq, at)) => format!(
             "The root key vouches for those up to {seq}, signed {}.",
             moment(at)

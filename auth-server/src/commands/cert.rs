@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use common::identity::{Alias, Role};
+use common::identity::{Alias, DeviceName, Role};
 use root_ca::{RevocationReason, Serial};
 use time::OffsetDateTime;
 
@@ -33,17 +33,21 @@ pub async fn run(desk: &Desk, action: CertAction) -> Result<(), Failure> {
 async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
     let filter = filter(list, OffsetDateTime::now_utc());
     let found = desk.administration().certificates(&filter).await?;
+    if let (Some(alias), true) = (&list.alias, found.is_empty()) {
+        // Nobody's certificates are none, and a slip.
+        desk.administration().user(alias).await?;
+    }
     let found = by_device(found);
     if list.format == Format::Json {
         return found.iter().try_for_each(ui::json);
     }
     ui::data(&format!(
-        "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} UNTIL",
-        "SERIAL", "DEVICE", "ALIAS", "ROLE", "STATE", "FROM"
+        "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} {:<17} {:<15} NAME",
+        "SERIAL", "DEVICE", "ALIAS", "ROLE", "STATE", "FROM", "UNTIL", "ADDRESS"
     ));
     for certificate in &found {
         ui::data(&format!(
-            "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} {}",
+            "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} {:<17} {:<15} {}",
             certificate.serial.to_string(),
             short(&certificate.device),
             holder(certificate),
@@ -51,6 +55,8 @@ async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
             certificate.state.as_str(),
             moment(certificate.not_before),
             moment(certificate.not_after),
+            told(certificate.address.as_deref()),
+            name(certificate),
         ));
     }
     Ok(())
@@ -104,6 +110,16 @@ fn holder(certificate: &CertificateView) -> &str {
         .map_or("(auth server)", Alias::as_str)
 }
 
+/// What is known from elsewhere, or not.
+fn told(text: Option<&str>) -> String {
+    text.map_or_else(|| "-".to_owned(), ui::safe)
+}
+
+/// What the device said that it is called.
+fn name(certificate: &CertificateView) -> String {
+    told(certificate.device_name.as_ref().map(DeviceName::as_str))
+}
+
 async fn show(desk: &Desk, serial: &Serial, format: Format) -> Result<(), Failure> {
     let certificate = desk.administration().certificate(serial).await?;
     match format {
@@ -133,6 +149,11 @@ fn described(certificate: &CertificateView) -> String {
         ("Until", moment(certificate.not_after)),
         ("Key", format!("sha256:{}", certificate.key_sha256)),
     ];
+    lines.extend([
+        ("Name", name(certificate)),
+        ("Address", told(certificate.address.as_deref())),
+        ("Login", told(certificate.login_address.as_deref())),
+    ]);
     if let Some(old) = certificate.renews {
         lines.push(("Renews", old.to_string()));
     }
@@ -152,7 +173,10 @@ async fn revoke(desk: &Desk, serial: &Serial, reason: RevocationReason) -> Resul
     let revoked = desk.administration().revoke_device(serial, reason).await?;
     let certificate = certificate?;
     let whose = match &certificate.alias {
-        Some(alias) => format!("one device of {alias}"),
+        Some(alias) => match &certificate.device_name {
+            Some(name) => format!("one device of {alias}, {name}"),
+            None => format!("one device of {alias}"),
+        },
         None => "the auth server".to_owned(),
     };
     ui::message(&match revoked {

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::options::{Init, Run};
 use crate::signals::Signals;
-use crate::store::{Store, StoreError, UserState};
+use crate::store::{Store, StoreError, demand_free};
 use crate::{terminal, ui};
 
 /// The role of users added here.
@@ -108,22 +108,13 @@ async fn ask_alias(store: &dyn Store) -> Result<Alias, Failure> {
                 continue;
             }
         };
-        match demand_free(store, &alias).await {
+        let holder = store.user(&alias).await?.map(|user| user.state);
+        match demand_free(&alias, holder) {
             Ok(()) => return Ok(alias),
             Err(error @ (StoreError::AliasTaken { .. } | StoreError::AliasRetired { .. })) => {
                 ui::message(&format!("Not accepted: {error}."));
             }
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// Refuses an alias that somebody has or had.
-async fn demand_free(store: &dyn Store, alias: &Alias) -> Result<(), StoreError> {
-    let alias = alias.clone();
-    match store.user(&alias).await?.map(|user| user.state) {
-        None => Ok(()),
-        Some(UserState::Removed) => Err(StoreError::AliasRetired { alias }),
-        Some(_) => Err(StoreError::AliasTaken { alias }),
     }
 }

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod cert;
+pub mod completions;
 pub mod config;
 pub mod crl;
 pub mod desk;
@@ -72,6 +73,7 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         Action::ConfigShow(given, format) => config::show(&home, &given, format)?,
         Action::Backup(file) => backup::run(&home, file).await?,
         Action::Restore(file) => restore::run(&home, file, passphrase_file.as_deref()).await?,
+        Action::Completions(shell) => completions::run(shell)?,
         Action::Doctor(given, format) => {
             return doctor::run(&home, &given, passphrase_file.as_deref(), format).await;
         }

@@ -1,11 +1,11 @@
 //! `user ...`: people. On the store of this machine it needs no passphrase and may be used while
 //! the server runs, which notices within a second.
 
+mod view;
+
 use common::identity::{Alias, Role};
 use root_ca::RevocationReason;
 use secrecy::ExposeSecret;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use super::desk::Desk;
 use super::{import, secrets};
@@ -13,9 +13,11 @@ use crate::administration::{
     AdminError, BUILT_IN_ROLES, GivenRole, NewPassword, OneTimePassword, UserView,
 };
 use crate::failure::Failure;
-use crate::options::{Format, PasswordChoice, PasswordSource, UserAction};
-use crate::store::{ADMIN_ROLE, StoreError, UserState};
+use crate::options::{Consent, PasswordChoice, PasswordSource, UserAction};
+use crate::store::{self, ADMIN_ROLE, StoreError, UserState};
+use crate::terminal;
 use crate::ui::{self, counted};
+pub(super) use view::moment;
 
 /// Does what was asked.
 ///
@@ -25,15 +27,15 @@ pub async fn run(desk: &Desk, action: UserAction) -> Result<(), Failure> {
     match action {
         UserAction::Add(alias, role, choice) => add(desk, &alias, &role, choice).await,
         UserAction::Import(import) => import::run(desk, &import).await,
-        UserAction::List(format) => list(desk, format).await,
-        UserAction::Show(alias, format) => show(desk, &alias, format).await,
+        UserAction::List(format) => view::list(desk, format).await,
+        UserAction::Show(alias, format) => view::show(desk, &alias, format).await,
         UserAction::Passwd(alias, choice) => passwd(desk, &alias, choice).await,
         UserAction::Role(alias, role) => change_role(desk, &alias, &role).await,
         UserAction::Enable(alias) => enable(desk, &alias).await,
         UserAction::Disable(alias) => disable(desk, &alias).await,
         UserAction::Unlock(alias) => unlock(desk, &alias).await,
         UserAction::Revoke(alias, reason) => revoke(desk, &alias, reason).await,
-        UserAction::Remove(alias) => remove(desk, &alias).await,
+        UserAction::Remove(alias, consent) => remove(desk, &alias, consent).await,
     }
 }
 
@@ -65,12 +67,7 @@ fn is_typed(choice: &PasswordChoice) -> bool {
 
 async fn demand_free(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
     let owner = owner(desk, alias).await?;
-    let alias = alias.clone();
-    match owner.map(|user| user.state) {
-        None => Ok(()),
-        Some(UserState::Removed) => Err(StoreError::AliasRetired { alias }.into()),
-        Some(_) => Err(StoreError::AliasTaken { alias }.into()),
-    }
+    Ok(store::demand_free(alias, owner.map(|user| user.state))?)
 }
 
 /// Who has or had the alias.
@@ -112,77 +109,6 @@ fn mention_custom(role: &Role) {
             "{role} is a role of your own: it may do what the rules of shares say."
         ));
     }
-}
-
-async fn list(desk: &Desk, format: Format) -> Result<(), Failure> {
-    let users = desk.administration().users().await?;
-    if format == Format::Json {
-        return users.iter().try_for_each(ui::json);
-    }
-    if users.is_empty() {
-        ui::message("There are no users yet; add one with: auth-server user add ALIAS");
-        return Ok(());
-    }
-    ui::data(&format!(
-        "{:<32} {:<16} {:<9} {:<17} LAST LOGIN",
-        "ALIAS", "ROLE", "STATE", "ADDED"
-    ));
-    for user in &users {
-        ui::data(&format!(
-            "{:<32} {:<16} {:<9} {:<17} {}",
-            user.alias.as_str(),
-            user.role.as_str(),
-            user.state.as_str(),
-            moment(user.created_at),
-            user.last_login_at.map_or_else(|| "never".into(), moment),
-        ));
-    }
-    Ok(())
-}
-
-async fn show(desk: &Desk, alias: &Alias, format: Format) -> Result<(), Failure> {
-    let user = desk.administration().user(alias).await?;
-    match format {
-        Format::Json => ui::json(&user),
-        Format::Text => {
-            ui::data(&described(&user));
-            Ok(())
-        }
-    }
-}
-
-fn described(user: &UserView) -> String {
-    let told = |text: &str| match text {
-        "" => "-".to_owned(),
-        text => ui::safe(text),
-    };
-    let password = match user.one_time_password_until {
-        _ if user.state == UserState::Removed => "none".to_owned(),
-        Some(until) => format!("one-time, until {}", moment(until)),
-        None => "chosen".to_owned(),
-    };
-    [
-        ("Alias", user.alias.to_string()),
-        ("Role", user.role.to_string()),
-        ("State", user.state.as_str().to_owned()),
-        ("Name", told(&user.display_name)),
-        ("E-mail", told(&user.email)),
-        ("Password", password),
-        ("Failed logins", user.failed_logins.to_string()),
-        ("Added", moment(user.created_at)),
-        (
-            "Last login",
-            user.last_login_at.map_or_else(|| "never".into(), moment),
-        ),
-    ]
-    .map(|(name, value)| format!("{name:<14} {value}"))
-    .join("\n")
-}
-
-/// A moment for people, to the minute, in UTC.
-pub(super) fn moment(time: OffsetDateTime) -> String {
-    time.format(format_description!("[year]-[month]-[day] [hour]:[minute]Z"))
-        .unwrap_or_default()
 }
 
 async fn passwd(desk: &Desk, alias: &Alias, choice: PasswordChoice) -> Result<(), Failure> {
@@ -241,25 +167,28 @@ async fn mention_vacancy(desk: &Desk, of_administrator: bool) {
 }
 
 async fn enable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
-    desk.administration().enable(alias).await?;
-    ui::message(&format!("Enabled {alias}; a new login is needed."));
+    ui::message(&match desk.administration().enable(alias).await? {
+        true => format!("Enabled {alias}; a new login is needed."),
+        false => format!("{alias} was enabled already; nothing was changed."),
+    });
     Ok(())
 }
 
 async fn disable(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
     let administered = administers(desk, alias).await?;
-    let revoked = desk.administration().disable(alias).await?;
-    ui::message(&format!(
-        "Disabled {alias} and revoked {}.",
-        certificates(revoked)
-    ));
+    ui::message(&match desk.administration().disable(alias).await? {
+        Some(revoked) => format!("Disabled {alias} and revoked {}.", certificates(revoked)),
+        None => format!("{alias} was disabled already; nothing was changed."),
+    });
     mention_vacancy(desk, administered).await;
     Ok(())
 }
 
 async fn unlock(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
-    desk.administration().unlock(alias).await?;
-    ui::message(&format!("Forgot the failed logins of {alias}."));
+    ui::message(&match desk.administration().unlock(alias).await? {
+        true => format!("Forgot the failed logins of {alias}."),
+        false => format!("{alias} has no failed logins; nothing was changed."),
+    });
     Ok(())
 }
 
@@ -274,7 +203,11 @@ async fn revoke(desk: &Desk, alias: &Alias, reason: RevocationReason) -> Result<
     Ok(())
 }
 
-async fn remove(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
+async fn remove(desk: &Desk, alias: &Alias, consent: Consent) -> Result<(), Failure> {
+    if consent == Consent::Asked {
+        demand_there(desk, alias).await?;
+        confirm(alias).await?;
+    }
     let administered = administers(desk, alias).await?;
     let revoked = desk.administration().remove(alias).await?;
     ui::message(&format!(
@@ -283,6 +216,20 @@ async fn remove(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
     ));
     mention_vacancy(desk, administered).await;
     Ok(())
+}
+
+/// Has the alias typed again.
+async fn confirm(alias: &Alias) -> Result<(), Failure> {
+    ui::message(&format!(
+        "This removes {alias} for good: what {alias} has is revoked, and nobody gets the alias again."
+    ));
+    let typed = terminal::ask("Type the alias to go on: ").await?;
+    if typed == alias.as_str() {
+        return Ok(());
+    }
+    Err(Failure::other(format!(
+        "{alias} was not removed: the alias was not typed"
+    )))
 }
 
 fn certificates(count: u64) -> String {

@@ -9,6 +9,7 @@ mod parse;
 mod place;
 mod serve;
 mod settings;
+mod shell;
 mod user;
 
 use std::path::PathBuf;
@@ -20,10 +21,12 @@ pub use audit::{AuditAction, Tail};
 pub use cert::{CertAction, CertList, Which};
 pub use crl::{CrlAction, CrlForm};
 pub use format::Format;
+pub(crate) use parse::command;
 pub(crate) use place::needs_the_machine;
 pub use serve::{Init, KeyChoice, Run};
 pub use settings::LogFormat;
-pub use user::{Import, PasswordChoice, PasswordSource, UserAction};
+pub use shell::Shell;
+pub use user::{Consent, Import, PasswordChoice, PasswordSource, UserAction};
 
 use crate::cli::{Cli, Command, ConfigCommand, RootCommand, UserCommand};
 use crate::commands::desk::Place;
@@ -66,6 +69,8 @@ pub enum Action {
     Restore(PathBuf),
     /// Look whether everything is in order.
     Doctor(Given, Format),
+    /// Print what makes a shell complete.
+    Completions(Shell),
 }
 
 impl Action {
@@ -73,7 +78,7 @@ impl Action {
     pub fn writes_here(&self) -> bool {
         let place = match self {
             Self::User(place, _) | Self::Cert(place, _) | Self::Audit(place, _) => place,
-            Self::Doctor(..) => return false,
+            Self::Doctor(..) | Self::Completions(_) => return false,
             _ => return true,
         };
         matches!(place, Place::Here(_))
@@ -105,6 +110,7 @@ pub fn from_command_line() -> Result<Options, ExitCode> {
 }
 
 fn check(cli: Cli, matches: &ArgMatches) -> Result<Options, Failure> {
+    serve::refuse_stray_listen(matches)?;
     let there = place::there(&cli, matches)?;
     let home = Home::new(match cli.dir {
         Some(dir) => dir,
@@ -116,7 +122,7 @@ fn check(cli: Cli, matches: &ArgMatches) -> Result<Options, Failure> {
             return Err(needs_the_machine());
         }
         (Some(Command::User(command)), place) => {
-            Action::User(place.unwrap_or(here), user::user(command))
+            Action::User(place.unwrap_or(here), user::user(command)?)
         }
         (Some(Command::Cert(command)), place) => {
             Action::Cert(place.unwrap_or(here), cert::cert(command)?)
@@ -124,6 +130,7 @@ fn check(cli: Cli, matches: &ArgMatches) -> Result<Options, Failure> {
         (Some(Command::Audit(command)), place) => {
             Action::Audit(place.unwrap_or(here), audit::audit(command))
         }
+        (Some(Command::Completions { shell }), _) => Action::Completions(shell),
         (_, Some(_)) => return Err(needs_the_machine()),
         (Some(Command::Crl(command)), None) => Action::Crl(here, crl::crl(command)),
         (Some(Command::Root(command)), None) => root(command, parse::last(matches)),
@@ -132,10 +139,10 @@ fn check(cli: Cli, matches: &ArgMatches) -> Result<Options, Failure> {
         (Some(Command::Run(args)), None) => Action::Run(serve::run(args, parse::last(matches))?),
         (Some(Command::Backup { file }), None) => Action::Backup(file),
         (Some(Command::Restore { file }), None) => Action::Restore(file),
-        (Some(Command::Doctor { json, settings }), None) => {
-            Action::Doctor(given(settings, parse::last(matches)), json.into())
+        (Some(Command::Doctor(args)), None) => {
+            Action::Doctor(given(args.settings, parse::last(matches)), args.json.into())
         }
-        (None, None) => serve::bare()?,
+        (None, None) => serve::bare(cli.listen.as_deref(), matches)?,
     };
     Ok(Options {
         home,

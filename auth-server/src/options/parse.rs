@@ -21,22 +21,30 @@ const IMPORT: &str = "import";
 
 /// Reads it. Help, and errors of usage, are printed here.
 pub(super) fn from_command_line() -> Result<(Cli, ArgMatches), ExitCode> {
-    let matches = without_empty(helpful(Cli::command())).try_get_matches();
+    let matches = without_empty(command()).try_get_matches();
     let matches = matches.map_err(|error| print(&error))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| print(&error))?;
     Ok((cli, matches))
 }
 
-/// Reads what the environment says alone.
-pub(super) fn from_environment<T: CommandFactory + FromArgMatches>()
--> Result<(T, ArgMatches), Failure> {
+/// Reads what the environment says, and these flags over it.
+pub(super) fn from_environment<T: CommandFactory + FromArgMatches>(
+    flags: &[String],
+) -> Result<(T, ArgMatches), Failure> {
     let wrong = |error: clap::Error| {
         let text = error.render().to_string();
         Failure::usage(text.lines().next().unwrap_or_default())
     };
-    let matches = without_empty(T::command()).try_get_matches_from(["auth-server"]);
+    let program = ["auth-server"].into_iter();
+    let matches = without_empty(T::command())
+        .try_get_matches_from(program.chain(flags.iter().map(String::as_str)));
     let matches = matches.map_err(wrong)?;
     Ok((T::from_arg_matches(&matches).map_err(wrong)?, matches))
+}
+
+/// The whole command line, for what describes it.
+pub(crate) fn command() -> Command {
+    helpful(Cli::command())
 }
 
 /// The innermost command's arguments.

@@ -1,6 +1,7 @@
 //! `init`, `run`, and the bare start.
 
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use root_ca::{Host, KeyType};
 
 use super::settings::given;
@@ -42,7 +43,7 @@ pub struct Init {
     pub key_type: KeyType,
     /// Checked, in the form of the settings file.
     pub cert_lifetime: String,
-    /// Where the environment has the server listen, if it says so: part of the line to paste.
+    /// Where the server will listen, if that is said: part of the line to paste.
     pub listen: Given,
 }
 
@@ -58,6 +59,10 @@ pub struct Run {
 }
 
 pub(super) fn init(args: InitArgs) -> Result<Init, Failure> {
+    with_flags(args, &[])
+}
+
+fn with_flags(args: InitArgs, flags: &[String]) -> Result<Init, Failure> {
     parse_lifetime(&args.cert_lifetime)
         .map_err(|error| Failure::usage(format!("--cert-lifetime: {error}")))?;
     Ok(Init {
@@ -65,13 +70,13 @@ pub(super) fn init(args: InitArgs) -> Result<Init, Failure> {
         hosts: args.hosts,
         key_type: args.key_type.into(),
         cert_lifetime: args.cert_lifetime,
-        listen: listen_in_environment()?,
+        listen: listen(flags)?,
     })
 }
 
 /// Checked, for nobody wants to hear of a mistake when the authority is made.
-fn listen_in_environment() -> Result<Given, Failure> {
-    let (args, matches) = parse::from_environment::<BareRun>()?;
+fn listen(flags: &[String]) -> Result<Given, Failure> {
+    let (args, matches) = parse::from_environment::<BareRun>(flags)?;
     let mut given = given(args.run.settings, &matches);
     given.retain(|name, _| *name == "listen");
     Config::new(&given)?;
@@ -96,16 +101,36 @@ pub(super) fn run(args: RunArgs, matches: &ArgMatches) -> Result<Run, Failure> {
     })
 }
 
-pub(super) fn bare() -> Result<Action, Failure> {
+/// Refuses `--listen` before a command that would not heed it.
+pub(super) fn refuse_stray_listen(matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand_name() {
+        Some(command) if is_listen_typed(matches) => Err(Failure::usage(format!(
+            "--listen before {command} means nothing"
+        ))
+        .cure("write it behind the command: auth-server run --listen ADDR:PORT")),
+        _ => Ok(()),
+    }
+}
+
+fn is_listen_typed(matches: &ArgMatches) -> bool {
+    matches.value_source("listen") == Some(ValueSource::CommandLine)
+}
+
+pub(super) fn bare(listen: Option<&str>, matches: &ArgMatches) -> Result<Action, Failure> {
     if !terminal::is_interactive() {
         return Err(
             Failure::usage("no command was given, and there is no terminal for questions")
                 .cure("use auth-server init and auth-server run, or see auth-server --help"),
         );
     }
-    let (init_args, _) = parse::from_environment::<BareInit>()?;
-    let (run_args, matches) = parse::from_environment::<BareRun>()?;
+    let flags: Vec<String> = listen
+        .filter(|_| is_listen_typed(matches))
+        .map(|listen| format!("--listen={listen}"))
+        .into_iter()
+        .collect();
+    let (init_args, _) = parse::from_environment::<BareInit>(&[])?;
+    let (run_args, matches) = parse::from_environment::<BareRun>(&flags)?;
     let mut run = run(run_args.run, &matches)?;
     run.add_users = run.may_prompt;
-    Ok(Action::Bare(init(init_args.init)?, run))
+    Ok(Action::Bare(with_flags(init_args.init, &flags)?, run))
 }

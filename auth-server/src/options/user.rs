@@ -8,6 +8,8 @@ use root_ca::RevocationReason;
 use super::Format;
 use crate::administration::GivenRole;
 use crate::cli::{PasswordArgs, UserCommand};
+use crate::failure::Failure;
+use crate::terminal;
 
 /// Where a new password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,11 +72,20 @@ pub enum UserAction {
     /// Revoke all certificates of one, and block.
     Revoke(Alias, RevocationReason),
     /// Remove one for good.
-    Remove(Alias),
+    Remove(Alias, Consent),
 }
 
-pub(super) fn user(command: UserCommand) -> UserAction {
-    match command {
+/// Whether what cannot be undone is to be done without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// It was said on the command line.
+    Given,
+    /// It is asked for on the terminal.
+    Asked,
+}
+
+pub(super) fn user(command: UserCommand) -> Result<UserAction, Failure> {
+    Ok(match command {
         UserCommand::Add {
             alias,
             role,
@@ -104,7 +115,23 @@ pub(super) fn user(command: UserCommand) -> UserAction {
         UserCommand::Disable { alias } => UserAction::Disable(alias),
         UserCommand::Unlock { alias } => UserAction::Unlock(alias),
         UserCommand::Revoke { alias, reason } => UserAction::Revoke(alias, reason),
-        UserCommand::Rm { alias } => UserAction::Remove(alias),
+        UserCommand::Rm { alias, yes } => {
+            let consent = consent(&alias, yes)?;
+            UserAction::Remove(alias, consent)
+        }
+    })
+}
+
+fn consent(alias: &Alias, yes: bool) -> Result<Consent, Failure> {
+    match (yes, terminal::is_interactive()) {
+        (true, _) => Ok(Consent::Given),
+        (false, true) => Ok(Consent::Asked),
+        (false, false) => Err(Failure::usage(format!(
+            "removing {alias} is for ever, and there is no terminal to ask on"
+        ))
+        .cure(format!(
+            "to remove without a question: auth-server user rm {alias} --yes"
+        ))),
     }
 }
 

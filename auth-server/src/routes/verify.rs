@@ -7,16 +7,17 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use root_ca::ProvenKey;
+use common::identity::DeviceName;
+use root_ca::{ProvenKey, Serial};
 use secrecy::SecretString;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::audit::Actor;
 use crate::body;
-use crate::device::ShownDevice;
+use crate::device::{Device, ShownDevice};
 use crate::issuing;
-use crate::login::{self, Claim};
+use crate::login::{self, Claim, LoggedInUser};
 use crate::problem::{Problem, ProblemDocument};
 use crate::refusal::Refusal;
 use crate::state::{App, Remote, Shared};
@@ -32,6 +33,8 @@ struct Login {
     password: SecretString,
     /// The certificate request, PEM; its public key alone is taken.
     csr: String,
+    /// What the device is called, for people: letters a to z, digits and inner hyphens, at most 32.
+    device: Option<String>,
 }
 
 /// 200 with the certificate in PEM, or a problem.
@@ -82,18 +85,49 @@ async fn certificate(
         alias,
         password,
         csr,
+        device: name,
     } = body::json(headers, body).await?;
+    let name: Option<DeviceName> = name
+        .map(|name| name.parse().map_err(|_| Problem::Malformed))
+        .transpose()?;
     let claim = Claim { alias, password };
     let known = login::check(app, remote, device.0.as_ref(), claim).await?;
     let user = known.log_in(app).await?;
     let key = ProvenKey::from_pem(&csr).map_err(Problem::Request)?;
-    let by = Actor::member(user.alias(), remote.source());
-    let issuance = Issuance {
-        by: &by,
-        renews: None,
-        now: OffsetDateTime::now_utc(),
+    let by = Actor::member(user.alias(), remote.source()).on(name);
+    let shown = device.0.as_ref();
+    let shown = shown.filter(|device| device.alias() == user.alias());
+    issue(app, &user, &key, &by, shown.map(Device::serial)).await
+}
+
+/// A device that shows a certificate of the person goes on as the same device, so that it is revoked
+/// whole; where its line cannot, another one begins: a login is never refused for what was shown.
+async fn issue(
+    app: &App,
+    user: &LoggedInUser,
+    key: &ProvenKey,
+    by: &Actor,
+    shown: Option<Serial>,
+) -> Result<String, Refusal> {
+    let issue = async |renews, blocked| {
+        let now = OffsetDateTime::now_utc();
+        let issuance = Issuance { by, renews, now };
+        issuing::issue(app, user.alias(), user.role(), key, issuance, blocked).await
     };
+    if shown.is_some() {
+        match issue(shown, Problem::CertificateRefused).await {
+            Err(refusal) if is_of_the_line(refusal.problem()) => {}
+            issued => return issued,
+        }
+    }
     // Disabled between the password and the ledger: the same answer as before it.
-    let (alias, role) = (user.alias(), user.role());
-    issuing::issue(app, alias, role, &key, issuance, Problem::Unauthorized).await
+    issue(None, Problem::Unauthorized).await
+}
+
+/// Whether that stands against the next certificate of a device, and perhaps not against a first one.
+fn is_of_the_line(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::CertificateRefused | Problem::KeyInUse | Problem::TooManyRenewals(_)
+    )
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use common::identity::Alias;
 use time::OffsetDateTime;
 
@@ -20,6 +22,8 @@ pub struct Counted {
     pub subject: String,
     /// Its failures before that do not count any more.
     pub forget_before: OffsetDateTime,
+    /// One failure less counts for each such time that has passed since the last one.
+    pub forget_one_after: Option<Duration>,
 }
 
 /// A login that was refused.
@@ -40,12 +44,21 @@ pub struct SuccessfulLogin<'a> {
     pub alias: &'a Alias,
     /// How often the person may do this.
     pub uses: Allowance,
-    /// The subject whose failures are forgotten.
-    pub clears: String,
-    /// The subject in which these failures were counted too.
-    pub takes_from: Option<String>,
+    /// The failures in a row that it ends, if such are counted.
+    pub ends: Option<Run>,
     /// What is remembered to have logged in.
     pub remembers: String,
+}
+
+/// Failures in a row that were counted elsewhere too, and are taken back there when a success ends them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Their subject, which is forgotten.
+    pub subject: String,
+    /// The subject that counted them too.
+    pub counted_in: String,
+    /// A count that has come so far stays as it is.
+    pub stays_from: u32,
 }
 
 /// Logins, good and bad.
@@ -61,8 +74,8 @@ pub trait AttemptStore {
         now: OffsetDateTime,
     ) -> Answer<'a, ()>;
 
-    /// Uses up the person's allowance, forgets the failed logins of the subject and of the person, and
-    /// remembers who logged in.
+    /// Uses up the person's allowance, ends the failures in a row and those of the person, and remembers
+    /// who logged in.
     fn record_success<'a>(
         &'a self,
         login: &'a SuccessfulLogin<'a>,

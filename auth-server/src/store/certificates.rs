@@ -1,4 +1,4 @@
-use common::identity::{Alias, Role};
+use common::identity::{Alias, DeviceName, Role};
 use root_ca::{Ledger, LedgerEntry, RevocationReason, RevokedCertificate, Serial};
 use time::{Duration, OffsetDateTime};
 
@@ -29,6 +29,8 @@ pub struct CertificateRecord {
     pub renews: Option<Serial>,
     /// The first certificate of its device: the line of those that took each other's place.
     pub device: Serial,
+    /// Where it and its device come from.
+    pub origin: Origin,
     /// When it was recorded.
     pub created_at: OffsetDateTime,
     /// When and why it was revoked.
@@ -42,6 +44,17 @@ impl CertificateRecord {
     pub fn is_renewable(&self) -> bool {
         self.revoked.is_none() || self.role_changed
     }
+}
+
+/// Where a certificate comes from, as far as it is known: an older ledger did not keep it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The source that asked for it.
+    pub source: Option<String>,
+    /// The source of the login that its device began with.
+    pub login_source: Option<String>,
+    /// What the device said last that it is called.
+    pub device_name: Option<DeviceName>,
 }
 
 /// The CRL that was signed last.
@@ -103,7 +116,7 @@ pub trait CertificateStore {
         issuance: &'a Issuance<'a>,
     ) -> Answer<'a, ()>;
 
-    /// Records that it was signed, if it was not revoked meanwhile.
+    /// Records that it was signed and where it comes from, if it was not revoked meanwhile.
     fn signed<'a>(&'a self, serial: &'a Serial, issuance: &'a Issuance<'a>) -> Answer<'a, ()>;
 
     /// The certificate with that number.

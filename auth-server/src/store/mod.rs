@@ -23,21 +23,21 @@ use common::identity::Alias;
 use root_ca::Serial;
 
 pub use allowances::{Allowance, AllowanceStore};
-pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, SuccessfulLogin};
+pub use attempts::{AttemptStore, Attempts, Counted, FailedLogin, Run, SuccessfulLogin};
 pub use audit_log::AuditStore;
 pub use bounds::{
     LISTED_AT_LEAST, MAX_CURRENT, MAX_CURRENT_OF_DEVICE, MAX_ISSUED, MAX_LISTABLE, MAX_RENEWALS,
     WINDOW,
 };
 pub use certificates::{
-    CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
+    CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE, Origin,
     StoreLedger,
 };
 pub use upkeep::{Census, UpkeepStore};
 pub use user_change::UserChange;
 pub use users::{
     ADMIN_ROLE, Details, NewUser, Password, PasswordChange, PasswordHash, User, UserState,
-    UserStore,
+    UserStore, demand_free,
 };
 
 /// Why an order is not carried out: who gives it may not, or not any more.

@@ -1,7 +1,7 @@
 use common::identity::{Alias, Role};
 use time::OffsetDateTime;
 
-use super::{Allowance, Answer, SuccessfulLogin, UserChange};
+use super::{Allowance, Answer, StoreError, SuccessfulLogin, UserChange};
 use crate::audit::Actor;
 
 /// The role whose members administer.
@@ -127,6 +127,19 @@ impl std::fmt::Debug for PasswordHash {
     }
 }
 
+/// Whether an alias may be given to somebody, who has or had it being in that state.
+///
+/// # Errors
+/// [`StoreError::AliasTaken`] or [`StoreError::AliasRetired`].
+pub fn demand_free(alias: &Alias, holder: Option<UserState>) -> Result<(), StoreError> {
+    let alias = alias.clone();
+    match holder {
+        None => Ok(()),
+        Some(UserState::Removed) => Err(StoreError::AliasRetired { alias }),
+        Some(UserState::Active | UserState::Disabled) => Err(StoreError::AliasTaken { alias }),
+    }
+}
+
 /// The people. What changes one is in the audit log when it has happened, and only then.
 ///
 /// Adding and changing people takes the order of somebody who may give it at that moment
@@ -159,14 +172,16 @@ pub trait UserStore {
     /// The roles that somebody who was not removed has, by name.
     fn roles(&self) -> Answer<'_, Vec<Role>>;
 
-    /// Changes a person who was not removed; says how many certificates that revoked.
+    /// Changes a person who was not removed. Says how many certificates that revoked, and nothing when
+    /// nothing had to be done: somebody who is disabled is not disabled again, nor is somebody enabled
+    /// who may log in, nor unlocked who has no failures.
     fn change_user<'a>(
         &'a self,
         alias: &'a Alias,
         change: UserChange<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, u64>;
+    ) -> Answer<'a, Option<u64>>;
 
     /// Replaces the password of an active person whose old one was right and still counts, with
     /// what follows from a right password.

@@ -1,6 +1,13 @@
-//! Slowing down guessers: a delay that doubles with every failure of an alias from one source, and
-//! of a source as a whole; and after 100 failures at one alias, no more strangers. And a bound on what
+//! Slowing down guessers: a delay that doubles with every failure of an alias from one source, of a source
+//! as a whole, and of a device; and after 100 failures at one alias, no more strangers. And a bound on what
 //! members may cause to be written.
+//!
+//! A device that shows a certificate of the alias answers for its own failures alone, with the line of
+//! its certificates: it takes the password to begin another one. So a stolen device stops nobody but
+//! itself. Only hundreds of them together are slowed down together.
+//!
+//! Failures are forgotten one by one while time passes, and by nothing else: a login changes no delay, so
+//! that who guesses at the same place does not notice it.
 //!
 //! Both delays hold for everybody, whatever alias is tried, but for a device that shows a certificate
 //! of the alias: so they tell nothing about the alias. Nobody is locked out where he is at home,
@@ -16,15 +23,16 @@ mod source;
 use std::time::Duration;
 
 use common::identity::Alias;
+use root_ca::Serial;
 use time::OffsetDateTime;
 
 pub use allowance::of_details;
 use allowance::{MEMBER_PERIOD, of_password};
-use rule::{PAIR, Rule, SOURCE, STRANGERS};
+use rule::{DEVICES, PAIR, Rule, SOURCE, STRANGERS};
 pub use source::Source;
 
 use crate::audit::{Action, Actor, Event};
-use crate::store::{Counted, FailedLogin, PasswordChange, Store, StoreError, SuccessfulLogin};
+use crate::store::{Counted, FailedLogin, PasswordChange, Run, Store, StoreError, SuccessfulLogin};
 
 /// How long a source is an alias's home after a login from there.
 const KNOWN_FOR: time::Duration = time::Duration::days(30);
@@ -35,8 +43,8 @@ pub struct Attempt {
     source: Source,
     /// The alias that is tried, if it can be anybody's.
     alias: Option<Alias>,
-    /// Whether a device of that alias asks.
-    by_device: bool,
+    /// The device of that alias that asks, if one does: the first certificate of its line.
+    device: Option<Serial>,
 }
 
 /// An alias that takes no more strangers.
@@ -55,17 +63,16 @@ impl Attempt {
         Self {
             source,
             alias: alias.cloned(),
-            by_device: false,
+            device: None,
         }
     }
 
-    /// The same, by a device that showed a certificate of `member`: it helps at that alias alone.
+    /// The same, by a device that showed a certificate of `member`: it helps at that alias alone. `line` is
+    /// the first certificate of the device.
     #[must_use]
-    pub fn by_device_of(self, member: &Alias) -> Self {
-        Self {
-            by_device: self.alias.as_ref() == Some(member),
-            ..self
-        }
+    pub fn by_device_of(self, member: &Alias, line: Serial) -> Self {
+        let device = (self.alias.as_ref() == Some(member)).then_some(line);
+        Self { device, ..self }
     }
 
     /// Who it turned out to be, for the audit log.
@@ -101,7 +108,7 @@ impl Attempt {
         store: &dyn Store,
         now: OffsetDateTime,
     ) -> Result<Option<Bar>, StoreError> {
-        let Some(alias) = self.alias.as_ref().filter(|_| !self.by_device) else {
+        let Some(alias) = self.alias.as_ref().filter(|_| self.device.is_none()) else {
             return Ok(None);
         };
         let found = store.attempts(&[strangers(alias)]).await?;
@@ -126,25 +133,24 @@ impl Attempt {
         outcome: &str,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let mut counts = self.delays();
-        if let Some(alias) = self.alias.as_ref().filter(|_| !self.by_device) {
-            counts.push((strangers(alias), &STRANGERS));
-        }
-        let counts_for = counts.into_iter().map(|(subject, rule)| Counted {
-            subject,
-            forget_before: now - rule.forget_after,
-        });
+        let counts_for: Vec<Counted> = self
+            .delays()
+            .into_iter()
+            .map(|(subject, rule)| counted(subject, rule, now))
+            .chain(self.run().into_iter().flat_map(|run| in_a_row(run, now)))
+            .collect();
         let failed = FailedLogin {
             alias: self.alias.as_ref(),
-            counts_for: &counts_for.collect::<Vec<_>>(),
+            counts_for: &counts_for,
             outcome,
         };
         let by = Actor::stranger(self.source);
         store.record_failure(&failed, &by, now).await
     }
 
-    /// A success clears the failures of its alias from this source, and nobody else's: who has a
-    /// password of his own must not guess the better for it, and what strangers did elsewhere stays.
+    /// A success takes back what failed in a row at its alias from this source before it, and nobody
+    /// else's: who has a password of his own must not guess the better for it, and what strangers did
+    /// elsewhere stays. Delays stay too.
     ///
     /// # Errors
     /// When the store fails, or the member does this too often.
@@ -199,35 +205,57 @@ impl Attempt {
         SuccessfulLogin {
             alias,
             uses: of_password(alias),
-            clears: self.subject(alias),
-            takes_from: (!self.by_device).then(|| strangers(alias)),
+            ends: self.run(),
             remembers: self.place(alias),
         }
     }
 
-    /// What delays this attempt: the failures of its alias here, and those of its source.
+    /// What delays this attempt: the failures of its device and of all others of the alias; of one without,
+    /// those of its alias here and those of its source.
     fn delays(&self) -> Vec<(String, &'static Rule)> {
-        let mut delays = Vec::new();
-        if !self.by_device {
-            delays.push((format!("source {}", self.source), &SOURCE));
+        let source = (format!("source {}", self.source), &SOURCE);
+        match (&self.alias, self.device) {
+            (None, _) => vec![source],
+            (Some(alias), None) => vec![source, (self.place(alias), &PAIR)],
+            (Some(alias), Some(line)) => vec![
+                (format!("alias {alias} devices"), &DEVICES),
+                (format!("alias {alias} device {line}"), &PAIR),
+            ],
         }
-        let pair = self.alias.as_ref().map(|alias| self.subject(alias));
-        delays.extend(pair.map(|pair| (pair, &PAIR)));
-        delays
     }
 
-    /// What failures of an alias count for here; those of its devices count together.
-    fn subject(&self, alias: &Alias) -> String {
-        if self.by_device {
-            format!("alias {alias} device")
-        } else {
-            self.place(alias)
-        }
+    /// The failures in a row at the alias from this source, which count as a stranger's too until a login
+    /// shows whose they were. Once strangers are barred an administrator alone lets them in again: else
+    /// they would see that somebody logged in.
+    fn run(&self) -> Option<Run> {
+        let alias = self.alias.as_ref().filter(|_| self.device.is_none())?;
+        Some(Run {
+            subject: format!("{} in a row", self.place(alias)),
+            counted_in: strangers(alias),
+            stays_from: STRANGERS.free(),
+        })
     }
 
     fn place(&self, alias: &Alias) -> String {
         format!("alias {alias} source {}", self.source)
     }
+}
+
+fn counted(subject: String, rule: &Rule, now: OffsetDateTime) -> Counted {
+    Counted {
+        subject,
+        forget_before: now - rule.forget_after,
+        forget_one_after: rule.forgets_one_after(),
+    }
+}
+
+fn in_a_row(run: Run, now: OffsetDateTime) -> [Counted; 2] {
+    let own = Counted {
+        subject: run.subject,
+        forget_before: now - PAIR.forget_after,
+        forget_one_after: None,
+    };
+    [own, counted(run.counted_in, &STRANGERS, now)]
 }
 
 fn strangers(alias: &Alias) -> String {

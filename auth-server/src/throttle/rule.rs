@@ -20,6 +20,16 @@ pub(super) const SOURCE: Rule = Rule {
     passes: true,
     forget_after: time::Duration::hours(24),
 };
+/// The same for all devices of an alias: as often as one member may do anything. One device alone, or a
+/// few, never fail so often for long; who has begun hundreds neither guesses the faster for it nor fills the
+/// audit log.
+pub(super) const DEVICES: Rule = Rule {
+    free: 120,
+    first_delay_secs: 30,
+    max_delay_secs: 30,
+    passes: true,
+    forget_after: time::Duration::hours(24),
+};
 /// All failures at one alias but those of its devices: "no more than 100" (NIST SP 800-63B-4, 3.2.2).
 /// Waiting does not help; the year bounds what is remembered of aliases that nobody has.
 pub(super) const STRANGERS: Rule = Rule {
@@ -30,14 +40,16 @@ pub(super) const STRANGERS: Rule = Rule {
     forget_after: time::Duration::days(365),
 };
 
-/// How failures slow down what follows.
+/// How failures slow down what follows. Where a delay passes, one failure is forgotten for each
+/// longest delay without another one: whoever never waits longer than he must fails no more often in the
+/// long run than who waits the longest delay each time, and nothing else forgets them, a login neither.
 pub(super) struct Rule {
     free: u32,
     first_delay_secs: u64,
     max_delay_secs: u64,
     /// Whether the delay runs from the last failure, or stands until the count is cleared.
     passes: bool,
-    /// Failures are forgotten after so long without another one.
+    /// All failures are forgotten after so long without another one.
     pub(super) forget_after: time::Duration,
 }
 
@@ -51,6 +63,17 @@ impl Rule {
                 .saturating_mul(self.first_delay_secs)
                 .min(self.max_delay_secs),
         }
+    }
+
+    /// After how long one failure is forgotten, if they are forgotten one by one.
+    pub(super) fn forgets_one_after(&self) -> Option<Duration> {
+        self.passes
+            .then_some(Duration::from_secs(self.max_delay_secs))
+    }
+
+    /// So many failures are free.
+    pub(super) fn free(&self) -> u32 {
+        self.free
     }
 
     /// How long these failures still hold the next attempt up, if at all.

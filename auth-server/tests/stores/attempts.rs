@@ -63,18 +63,66 @@ async fn a_success_takes_its_own_failures_out_of_a_common_count(store: &dyn Stor
         fail(store, &subjects[1..], forget, noon()).await;
     }
     let name = alias("a");
-    let login = SuccessfulLogin {
-        takes_from: Some("all a".into()),
+    let login = |stays_from| SuccessfulLogin {
+        ends: Some(Run {
+            subject: "pair a".into(),
+            counted_in: "all a".into(),
+            stays_from,
+        }),
         ..success(&name, "pair a")
     };
     for _ in 0..2 {
         store
-            .record_success(&login, &console(), noon())
+            .record_success(&login(8), &console(), noon())
             .await
             .unwrap();
         let found = store.attempts(&subjects).await.unwrap();
         assert_eq!(found[0], None);
         assert_eq!(found[1].unwrap().failures, 4);
+    }
+    fail(store, &subjects, forget, noon()).await;
+    // Once the common count has come so far, it stays.
+    store
+        .record_success(&login(5), &console(), noon())
+        .await
+        .unwrap();
+    let found = store.attempts(&subjects).await.unwrap();
+    assert_eq!(found[0], None);
+    assert_eq!(found[1].unwrap().failures, 5);
+}
+
+async fn failures_are_forgotten_one_by_one(store: &dyn Store) {
+    let subject = ["k a".to_owned()];
+    let fail_at = async |now| {
+        let counted = Counted {
+            subject: subject[0].clone(),
+            forget_before: now - Duration::days(1),
+            forget_one_after: Some(std::time::Duration::from_secs(60)),
+        };
+        let failed = FailedLogin {
+            alias: None,
+            counts_for: &[counted],
+            outcome: "wrong password",
+        };
+        store
+            .record_failure(&failed, &console(), now)
+            .await
+            .unwrap();
+        store.attempts(&subject).await.unwrap()[0].unwrap().failures
+    };
+    for n in 1..=5 {
+        assert_eq!(fail_at(noon()).await, n);
+    }
+    for (seconds, left) in [
+        (59, 6),
+        (119, 6),
+        (299, 4),
+        (3_000, 1),
+        (0, 2),
+        (200_000, 1),
+    ] {
+        let now = noon() + Duration::seconds(seconds);
+        assert_eq!(fail_at(now).await, left, "after {seconds} s");
     }
 }
 
@@ -82,10 +130,11 @@ async fn unlocking_forgets_all_failures_of_one_alias_alone(store: &dyn Store) {
     add(store, "alice").await.unwrap();
     let subjects = [
         "alias alice source 192.0.2.1",
-        "alias alice device",
+        "alias alice source 192.0.2.1 in a row",
+        "alias alice device 00ff",
         "strangers alice",
         "strangers alice2",
-        "alias alice2 device",
+        "alias alice2 device 00ff",
         "source 192.0.2.1",
     ]
     .map(str::to_owned);
@@ -95,12 +144,13 @@ async fn unlocking_forgets_all_failures_of_one_alias_alone(store: &dyn Store) {
         .unwrap();
     let left = store.attempts(&subjects).await.unwrap();
     let left: Vec<bool> = left.iter().map(Option::is_some).collect();
-    assert_eq!(left, [false, false, false, true, true, true]);
+    assert_eq!(left, [false, false, false, false, true, true, true]);
 }
 
 suite!(
     failures_are_counted_until_cleared_or_old,
     a_success_is_remembered_and_clears_its_own_failures_alone,
     a_success_takes_its_own_failures_out_of_a_common_count,
+    failures_are_forgotten_one_by_one,
     unlocking_forgets_all_failures_of_one_alias_alone,
 );

@@ -16,6 +16,8 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
         .set_details(&name, &details, &allowance(1), &by, noon())
         .await
         .unwrap();
+    let subjects = ["strangers alice".to_owned()];
+    fail(store, &subjects, noon(), noon()).await;
     for done in [
         UserChange::Role(&admin),
         UserChange::Unlock,
@@ -36,7 +38,7 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
     let again = change(store, "alice", UserChange::Enable, noon()).await;
     assert!(again.is_err());
     let page = store.audit_page(0, 100).await.unwrap();
-    assert_eq!(page.last, 10);
+    assert_eq!(page.last, 11);
     let entries = page.entries;
     let told: Vec<String> = entries
         .iter()
@@ -48,6 +50,7 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
             "user.add alice as member ok".to_owned(),
             format!("cert.issue {} of alice ok", one.serial),
             "user.profile alice ok".to_owned(),
+            "login (no alias) wrong password".to_owned(),
             "user.role alice is admin ok".to_owned(),
             "user.unlock alice ok".to_owned(),
             "user.revoke alice (keyCompromise) ok".to_owned(),
@@ -68,7 +71,7 @@ async fn every_change_is_in_the_audit_log_in_one_chain(store: &dyn Store) {
     let one = store.audit_page(8, 1).await.unwrap();
     assert_eq!(one.entries, entries[8..9]);
     let none = store.audit_page(u64::MAX, 10).await.unwrap();
-    assert_eq!((none.entries.len(), none.last), (0, 10));
+    assert_eq!((none.entries.len(), none.last), (0, 11));
     let end = store.audit_end().await.unwrap();
     assert_eq!(end, entries.last().unwrap().into());
 }

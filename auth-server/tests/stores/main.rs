@@ -6,7 +6,7 @@ use auth_server::audit::{Actor, Checkpoint, GENESIS, Hash, Record, Start};
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{
     Allowance, CertificateFilter, Counted, Denied, Details, FailedLogin, Issuance, MAX_RENEWALS,
-    NewUser, Password, PasswordChange, PasswordHash, Store, StoreError, SuccessfulLogin,
+    NewUser, Password, PasswordChange, PasswordHash, Run, Store, StoreError, SuccessfulLogin,
     UserChange, UserState, WINDOW,
 };
 use auth_server::throttle::Source;
@@ -74,6 +74,7 @@ async fn change(
     store
         .change_user(&alias(name), change, &console(), now)
         .await
+        .map(Option::unwrap_or_default)
 }
 
 /// One of each kind, the one after which nothing is left to change at the end.
@@ -132,6 +133,7 @@ async fn fail(
     let counted = |subject: &String| Counted {
         subject: subject.clone(),
         forget_before,
+        forget_one_after: None,
     };
     let failed = FailedLogin {
         alias: None,
@@ -156,8 +158,11 @@ fn success<'a>(alias: &'a Alias, subject: &str) -> SuccessfulLogin<'a> {
     SuccessfulLogin {
         alias,
         uses: allowance(1000),
-        clears: subject.into(),
-        takes_from: None,
+        ends: Some(Run {
+            subject: subject.into(),
+            counted_in: "nothing".into(),
+            stays_from: 100,
+        }),
         remembers: subject.into(),
     }
 }

@@ -96,6 +96,11 @@ label!(
     MAX_LABEL_CHARS
 );
 label!(
+    /// What a device says that it is called, such as `laptop-7`; nothing is decided by it.
+    DeviceName,
+    MAX_LABEL_CHARS
+);
+label!(
     /// The organisation as one DNS label, such as `acme-corp`.
     OrgLabel,
     MAX_ORG_LABEL_CHARS
@@ -107,17 +112,33 @@ impl OrgLabel {
     /// # Errors
     /// When no letter is left to start with.
     pub fn from_display_name(name: &str) -> Result<Self, LabelError> {
-        let mut label = String::new();
-        for c in name.chars() {
-            if c.is_ascii_alphanumeric() {
-                label.push(c.to_ascii_lowercase());
-            } else if !label.is_empty() && !label.ends_with('-') {
-                label.push('-');
-            }
-        }
-        label.truncate(MAX_ORG_LABEL_CHARS);
-        label.trim_end_matches('-').parse()
+        nearest(name, MAX_ORG_LABEL_CHARS).parse()
     }
+}
+
+impl DeviceName {
+    /// The label for a machine's host name: its first part, in the same way.
+    ///
+    /// # Errors
+    /// When no letter is left to start with.
+    pub fn from_host_name(name: &str) -> Result<Self, LabelError> {
+        let first = name.split('.').next().unwrap_or_default();
+        nearest(first, MAX_LABEL_CHARS).parse()
+    }
+}
+
+/// Letters and digits in lower case, everything else a hyphen.
+fn nearest(name: &str, limit: usize) -> String {
+    let mut label = String::new();
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            label.push(c.to_ascii_lowercase());
+        } else if !label.is_empty() && !label.ends_with('-') {
+            label.push('-');
+        }
+    }
+    label.truncate(limit);
+    label.trim_end_matches('-').to_owned()
 }
 
 /// A member's full name, `<alias>.peer.<org>.internal`: the one subject alternative name of a
@@ -231,5 +252,16 @@ mod tests {
         assert_eq!(label("  R & D  "), Ok("r-d".into()));
         assert_eq!(label("42"), Err(LabelError::FirstNotLetter));
         assert_eq!(label("\u{6771}\u{4eac}"), Err(LabelError::Empty));
+    }
+
+    #[test]
+    fn a_device_s_name_comes_from_the_first_part_of_its_host_name() {
+        let name = |host: &str| DeviceName::from_host_name(host).map(|name| name.to_string());
+        assert_eq!(name("laptop-7.example.org"), Ok("laptop-7".into()));
+        assert_eq!(name("Zoe_s MacBook"), Ok("zoe-s-macbook".into()));
+        assert_eq!(name(&"ab".repeat(40)), Ok("ab".repeat(16)));
+        assert_eq!(name("a\u{1b}[2Jb"), Ok("a-2jb".into()));
+        assert_eq!(name(""), Err(LabelError::Empty));
+        assert_eq!(name("10-0-0-1"), Err(LabelError::FirstNotLetter));
     }
 }

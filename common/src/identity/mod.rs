@@ -12,5 +12,5 @@ mod root;
 
 pub(crate) use certificate::unix_time;
 pub use certificate::{IdentityError, PeerCertificate};
-pub use label::{Alias, LabelError, OrgLabel, PeerName, Role};
+pub use label::{Alias, DeviceName, LabelError, OrgLabel, PeerName, Role};
 pub use root::{Fingerprint, FingerprintError, OrgRoot, OrgRootError};

@@ -80,11 +80,6 @@ impl Client {
         serde_json::from_slice(&bytes).map_err(|_| CallError::Failed(self.nonsense()))
     }
 
-    /// Asks for what has no answer.
-    pub(super) fn order(&self, call: Call) -> Result<(), CallError> {
-        self.exchange(call).map(drop)
-    }
-
     fn exchange(&self, call: Call) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let failed = |error: &ureq::Error| {
             CallError::Failed(unreachable::failure(&self.server.to_string(), error))

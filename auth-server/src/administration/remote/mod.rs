@@ -15,8 +15,8 @@ pub use server_url::{ServerUrl, ServerUrlError};
 use ureq::http::Method;
 
 use super::wire::{
-    AuditQuery, CertificateQuery, MAX_CERTIFICATES, NewUser, Revoke, Revoked, RevokedDevice,
-    SetPassword, SetRole, Told,
+    AuditQuery, CertificateQuery, Changed, MAX_CERTIFICATES, NewUser, PerhapsRevoked, Revoke,
+    Revoked, SetPassword, SetRole, Told,
 };
 use super::{
     AdminError, Administration, Answer, CertificateView, GivenRole, Imported, NewPassword,
@@ -69,12 +69,11 @@ impl Remote {
         self.work(move |client| client.call(call), refused).await
     }
 
-    async fn order(
-        &self,
-        call: Call,
-        refused: impl FnOnce(Refused) -> AdminError,
-    ) -> Result<(), AdminError> {
-        self.work(move |client| client.order(call), refused).await
+    /// Gives an order about a person: whether it had to be carried out.
+    async fn changed(&self, alias: &Alias, order: &str) -> Result<bool, AdminError> {
+        let call = Call::post(user(alias, order));
+        let done: Changed = self.ask(call, |no| no.about_user(alias)).await?;
+        Ok(done.changed)
     }
 }
 
@@ -142,15 +141,14 @@ impl Administration for Remote {
         })
     }
 
-    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()> {
-        let call = Call::post(user(alias, "/enable"));
-        Box::pin(self.order(call, |no| no.about_user(alias)))
+    fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool> {
+        Box::pin(self.changed(alias, "/enable"))
     }
 
-    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
+    fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let call = Call::post(user(alias, "/disable"));
-            let done: Revoked = self.ask(call, |no| no.about_user(alias)).await?;
+            let done: PerhapsRevoked = self.ask(call, |no| no.about_user(alias)).await?;
             Ok(done.revoked)
         })
     }
@@ -163,9 +161,8 @@ impl Administration for Remote {
         })
     }
 
-    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, ()> {
-        let call = Call::post(user(alias, "/unlock"));
-        Box::pin(self.order(call, |no| no.about_user(alias)))
+    fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool> {
+        Box::pin(self.changed(alias, "/unlock"))
     }
 
     fn remove<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
@@ -213,7 +210,7 @@ impl Administration for Remote {
             let path = format!("/admin/certificates/{serial}/revoke");
             let call = Call::post(path).json(&Revoke::new(reason))?;
             let no = |no: Refused| no.about_certificate(serial);
-            let done: RevokedDevice = self.ask(call, no).await?;
+            let done: PerhapsRevoked = self.ask(call, no).await?;
             Ok(done.revoked)
         })
     }

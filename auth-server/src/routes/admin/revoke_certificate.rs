@@ -6,7 +6,7 @@ use root_ca::Serial;
 use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
-use crate::administration::wire::{Revoke, RevokedDevice};
+use crate::administration::wire::{PerhapsRevoked, Revoke};
 use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ use crate::state::Shared;
     params(("serial" = String, Path, description = "32 hexadecimal digits")),
     request_body(content = inline(Revoke), content_type = "application/json"),
     responses(
-        (status = 200, description = "revoked, now or before", body = inline(RevokedDevice),
+        (status = 200, description = "revoked, now or before", body = inline(PerhapsRevoked),
          content_type = "application/json"),
         Refusals,
         BodyRefusals,
@@ -33,8 +33,8 @@ pub(super) async fn revoke(
     State(app): State<Shared>,
     Named(serial): Named<Serial>,
     By(administrator, why): By<Administrator, Revoke>,
-) -> Result<Json<RevokedDevice>, Problem> {
+) -> Result<Json<PerhapsRevoked>, Problem> {
     let desk = desk(&app, &administrator);
     let revoked = desk.revoke_device(&serial, why.reason()?).await?;
-    Ok(Json(RevokedDevice { revoked }))
+    Ok(Json(PerhapsRevoked { revoked }))
 }

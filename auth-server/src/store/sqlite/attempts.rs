@@ -6,9 +6,9 @@ use super::SqliteStore;
 use super::allowances::spend;
 use super::audit_log::append;
 use super::connections::Write;
-use super::rows::{count, execute, first, time};
+use super::rows::{count, execute, first, signed, time};
 use crate::audit::{Action, Actor, Event, OK};
-use crate::store::{Answer, AttemptStore, Attempts, FailedLogin, StoreError, SuccessfulLogin};
+use crate::store::{Answer, AttemptStore, Attempts, FailedLogin, Run, StoreError, SuccessfulLogin};
 
 fn read_attempts(row: &Row<'_>) -> Result<Attempts, StoreError> {
     Ok(Attempts {
@@ -17,7 +17,7 @@ fn read_attempts(row: &Row<'_>) -> Result<Attempts, StoreError> {
     })
 }
 
-/// What a right password changes, if it may as often: failures are forgotten, and who it was is
+/// What a right password changes, if it may as often: failures in a row end, and who it was is
 /// remembered.
 pub(super) fn remember_success(
     tx: &mut Write<'_>,
@@ -25,19 +25,9 @@ pub(super) fn remember_success(
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     spend(tx, &login.uses, now)?;
-    // Before they are forgotten.
-    execute(
-        tx,
-        "UPDATE attempts SET failures = max(0, failures - coalesce(
-             (SELECT own.failures FROM attempts AS own WHERE own.subject = ?1), 0))
-         WHERE subject = ?2",
-        params![login.clears, login.takes_from],
-    )?;
-    execute(
-        tx,
-        "DELETE FROM attempts WHERE subject = ?",
-        [&login.clears],
-    )?;
+    if let Some(run) = &login.ends {
+        end(tx, run)?;
+    }
     execute(
         tx,
         "INSERT INTO successful_logins (subject, last_at) VALUES (?1, ?2)
@@ -52,21 +42,38 @@ pub(super) fn remember_success(
     .map(drop)
 }
 
+fn end(tx: &Write<'_>, run: &Run) -> Result<(), StoreError> {
+    // Before they are forgotten.
+    execute(
+        tx,
+        "UPDATE attempts SET failures = max(0, failures - coalesce(
+             (SELECT own.failures FROM attempts AS own WHERE own.subject = ?1), 0))
+         WHERE subject = ?2 AND failures < ?3",
+        params![run.subject, run.counted_in, run.stays_from],
+    )?;
+    let forgotten = "DELETE FROM attempts WHERE subject = ?";
+    execute(tx, forgotten, [&run.subject]).map(drop)
+}
+
 fn count_failure(
     tx: &mut Write<'_>,
     failed: &FailedLogin<'_>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     for counted in failed.counts_for {
+        let one_after = counted.forget_one_after.map(|after| after.as_secs());
+        // Nothing is divided by nothing, and a clock set back forgets none.
         execute(
             tx,
             "INSERT INTO attempts (subject, failures, last_at) VALUES (?1, 1, ?2)
              ON CONFLICT (subject) DO UPDATE SET last_at = ?2,
-                 failures = CASE WHEN last_at < ?3 THEN 1 ELSE failures + 1 END",
+                 failures = CASE WHEN last_at < ?3 THEN 1 ELSE
+                     max(0, failures - coalesce(max(0, ?2 - last_at) / ?4, 0)) + 1 END",
             params![
                 counted.subject,
                 now.unix_timestamp(),
                 counted.forget_before.unix_timestamp(),
+                one_after.map(signed).transpose()?,
             ],
         )?;
     }

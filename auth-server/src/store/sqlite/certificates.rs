@@ -1,4 +1,4 @@
-use common::identity::{Alias, Role};
+use common::identity::{Alias, DeviceName, Role};
 use root_ca::{LedgerEntry, RevocationReason, RevokedCertificate, Serial};
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
@@ -13,7 +13,7 @@ use super::{SqliteStore, damaged, device, ledger, right};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
     Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
-    StoreError,
+    Origin, StoreError,
 };
 
 /// Revokes every certificate of a person that has not ended, signed or about to be; and, unless it
@@ -88,6 +88,16 @@ fn read_revocation(
     )))
 }
 
+fn read_origin(row: &Row<'_>) -> Result<Origin, StoreError> {
+    let name: Option<String> = column(row, "device_name")?;
+    let name = name.map(|name| name.parse::<DeviceName>()).transpose();
+    Ok(Origin {
+        source: column(row, "source")?,
+        login_source: column(row, "login_source")?,
+        device_name: name.map_err(|_| damaged("an impossible name of a device"))?,
+    })
+}
+
 fn read_certificate(row: &Row<'_>) -> Result<CertificateRecord, StoreError> {
     let alias: Option<String> = column(row, "alias")?;
     let role: Option<String> = column(row, "role")?;
@@ -106,6 +116,7 @@ fn read_certificate(row: &Row<'_>) -> Result<CertificateRecord, StoreError> {
         signed: column::<String>(row, "state")? == "signed",
         renews: optional_serial(row, "renews")?,
         device: optional_serial(row, "device")?.unwrap_or(serial),
+        origin: read_origin(row)?,
         created_at: time(row, "created_at")?,
         revoked: read_revocation(row)?,
         role_changed: column(row, "role_changed")?,
@@ -164,14 +175,29 @@ fn query(filter: &CertificateFilter) -> (String, Vec<Value>) {
     (query, values)
 }
 
-/// Records that the certificate was signed: its holder.
-fn record_signed(tx: &Write<'_>, serial: &Serial) -> Result<Option<String>, StoreError> {
+/// Records that the certificate was signed, and for whom: its holder. What is not told of its device is
+/// what was known of the certificate before it.
+fn record_signed(
+    tx: &Write<'_>,
+    serial: &Serial,
+    by: &Actor,
+) -> Result<Option<String>, StoreError> {
     first(
         tx,
-        "UPDATE certificates SET state = 'signed'
-         WHERE serial = ? AND state = 'about_to_sign' AND revoked_at IS NULL
+        "UPDATE certificates SET state = 'signed', source = ?2,
+             login_source = CASE WHEN renews IS NULL THEN ?2 ELSE
+                 (SELECT old.login_source FROM certificates AS old
+                  WHERE old.serial = certificates.renews) END,
+             device_name = COALESCE(?3,
+                 (SELECT old.device_name FROM certificates AS old
+                  WHERE old.serial = certificates.renews))
+         WHERE serial = ?1 AND state = 'about_to_sign' AND revoked_at IS NULL
          RETURNING alias",
-        [serial.as_bytes()],
+        params![
+            serial.as_bytes(),
+            by.source(),
+            by.device_name().map(DeviceName::as_str),
+        ],
         |row| column(row, "alias"),
     )?
     .ok_or(StoreError::IssueBlocked)
@@ -192,7 +218,7 @@ impl CertificateStore for SqliteStore {
 
     fn signed<'a>(&'a self, serial: &'a Serial, issuance: &'a Issuance<'a>) -> Answer<'a, ()> {
         Box::pin(self.connections.write(move |tx| {
-            let holder = record_signed(tx, serial)?;
+            let holder = record_signed(tx, serial, issuance.by)?;
             let holder = holder.as_deref().unwrap_or("auth-server");
             let (action, object) = match issuance.renews {
                 None => (Action::Issue, format!("{serial} of {holder}")),

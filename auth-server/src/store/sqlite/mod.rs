@@ -41,6 +41,7 @@ const STEPS: &[M<'static>] = &[
     migration!("0007_checkpoints"),
     migration!("0008_bounds"),
     migration!("0009_told_entries"),
+    migration!("0011_origins"),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 

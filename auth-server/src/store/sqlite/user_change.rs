@@ -5,27 +5,59 @@ use time::OffsetDateTime;
 
 use super::certificates::revoke_all;
 use super::connections::Write;
-use super::rows::execute;
+use super::rows::{execute, only, value};
+use super::users::state_of;
 use crate::store::{Password, StoreError, UserChange, UserState};
 
-/// Makes a change with everything that follows from it: how many certificates it revoked.
+/// Makes a change with everything that follows from it: how many certificates it revoked; nothing when
+/// nothing had to be done.
 pub(super) fn carry_out(
     tx: &mut Write<'_>,
     alias: &Alias,
     change: UserChange<'_>,
     now: OffsetDateTime,
-) -> Result<u64, StoreError> {
+) -> Result<Option<u64>, StoreError> {
+    if !is_needed(tx, alias, change)? {
+        return Ok(None);
+    }
     update(tx, alias, change, now)?;
     if matches!(change, UserChange::Unlock) {
         forget_failures(tx, alias)?;
     }
-    match change.revokes() {
+    let revoked = match change.revokes() {
         Some(reason) => {
             let role_changed = matches!(change, UserChange::Role(_));
-            revoke_all(tx, alias, reason, role_changed, now)
+            revoke_all(tx, alias, reason, role_changed, now)?
         }
-        None => Ok(0),
+        None => 0,
+    };
+    Ok(Some(revoked))
+}
+
+/// Whether the change would make a difference to a person who was not removed.
+fn is_needed(tx: &Write<'_>, alias: &Alias, change: UserChange<'_>) -> Result<bool, StoreError> {
+    let state = state_of(tx, alias)?.filter(|state| *state != UserState::Removed);
+    let state = state.ok_or_else(|| StoreError::NoSuchUser {
+        alias: alias.clone(),
+    })?;
+    match change {
+        UserChange::Enable => Ok(state != UserState::Active),
+        UserChange::Disable => Ok(state != UserState::Disabled),
+        UserChange::Unlock => has_failed(tx, alias),
+        _ => Ok(true),
     }
+}
+
+/// Whether failed logins are counted for a person, by anybody and anywhere.
+fn has_failed(tx: &Write<'_>, alias: &Alias) -> Result<bool, StoreError> {
+    only(
+        tx,
+        "SELECT EXISTS (SELECT 1 FROM users WHERE alias = ?1 AND failed_logins > 0)
+             OR EXISTS (SELECT 1 FROM attempts
+                 WHERE subject LIKE 'alias ' || ?1 || ' %' OR subject = 'strangers ' || ?1)",
+        [alias.as_str()],
+        value,
+    )
 }
 
 /// Until when a password is good, if it was given for once: seconds since 1970.
@@ -56,7 +88,7 @@ fn columns(change: UserChange<'_>) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// Makes a change to the row of a person who was not removed.
+/// Makes a change to the row of a person.
 fn update(
     tx: &Write<'_>,
     alias: &Alias,
@@ -71,14 +103,9 @@ fn update(
         statement.push_str(" = ?");
         values.push(value);
     }
-    statement.push_str(" WHERE state <> 'removed' AND alias = ?");
+    statement.push_str(" WHERE alias = ?");
     values.push(alias.to_string().into());
-    match execute(tx, &statement, params_from_iter(values))? {
-        0 => Err(StoreError::NoSuchUser {
-            alias: alias.clone(),
-        }),
-        _ => Ok(()),
-    }
+    execute(tx, &statement, params_from_iter(values)).map(drop)
 }
 
 fn forget_failures(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use super::{SqliteStore, damaged, right};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
     Allowance, Answer, Details, NewUser, Password, PasswordChange, PasswordHash, StoreError,
-    SuccessfulLogin, User, UserChange, UserState, UserStore,
+    SuccessfulLogin, User, UserChange, UserState, UserStore, demand_free,
 };
 
 fn read_role(role: &str) -> Result<Role, StoreError> {
@@ -23,9 +23,6 @@ fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
     let alias: String = column(row, "alias")?;
     let role: String = column(row, "role")?;
     let state: String = column(row, "state")?;
-    let state = UserState::ALL
-        .into_iter()
-        .find(|known| known.as_str() == state);
     Ok(User {
         alias: alias.parse().map_err(|_| damaged("an impossible alias"))?,
         role: read_role(&role)?,
@@ -33,7 +30,7 @@ fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
             hash: PasswordHash::new(column(row, "password")?),
             one_time_until: optional_time(row, "one_time_until")?,
         },
-        state: state.ok_or_else(|| damaged("an unknown state of a user"))?,
+        state: read_state(&state)?,
         details: Details {
             display_name: column(row, "display_name")?,
             email: column(row, "email")?,
@@ -44,15 +41,19 @@ fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
     })
 }
 
-fn demand_free(tx: &Write<'_>, alias: &Alias) -> Result<(), StoreError> {
+fn read_state(state: &str) -> Result<UserState, StoreError> {
+    UserState::ALL
+        .into_iter()
+        .find(|known| known.as_str() == state)
+        .ok_or_else(|| damaged("an unknown state of a user"))
+}
+
+/// The state of who has or had the alias.
+pub(super) fn state_of(tx: &Write<'_>, alias: &Alias) -> Result<Option<UserState>, StoreError> {
     let state = "SELECT state FROM users WHERE alias = ?";
-    let state: Option<String> = first(tx, state, [alias.as_str()], value)?;
-    let alias = alias.clone();
-    match state.as_deref() {
-        None => Ok(()),
-        Some("removed") => Err(StoreError::AliasRetired { alias }),
-        Some(_) => Err(StoreError::AliasTaken { alias }),
-    }
+    first(tx, state, [alias.as_str()], |row| {
+        read_state(&value::<String>(row)?)
+    })
 }
 
 fn insert(tx: &Write<'_>, user: &NewUser, now: OffsetDateTime) -> Result<(), StoreError> {
@@ -82,7 +83,7 @@ fn add(
 ) -> Result<(), StoreError> {
     right::demand(tx, by, now)?;
     for user in users {
-        demand_free(tx, &user.alias)?;
+        demand_free(&user.alias, state_of(tx, &user.alias)?)?;
         insert(tx, user, now)?;
         let event = Event {
             by,
@@ -201,10 +202,12 @@ impl UserStore for SqliteStore {
         change: UserChange<'a>,
         by: &'a Actor,
         now: OffsetDateTime,
-    ) -> Answer<'a, u64> {
+    ) -> Answer<'a, Option<u64>> {
         Box::pin(self.connections.write(move |tx| {
             right::demand(tx, by, now)?;
-            let revoked = carry_out(tx, alias, change, now)?;
+            let Some(revoked) = carry_out(tx, alias, change, now)? else {
+                return Ok(None);
+            };
             right::demand_an_administrator(tx, by)?;
             let event = Event {
                 by,
@@ -213,7 +216,7 @@ impl UserStore for SqliteStore {
                 outcome: OK,
             };
             append(tx, &event, now)?;
-            Ok(revoked)
+            Ok(Some(revoked))
         }))
     }
 

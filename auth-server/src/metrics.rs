@@ -47,7 +47,7 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Connections dropped because there was no place for them.
     pub connections_refused: IntCounter,
-    /// Connections that only waited and were ended for others.
+    /// Connections that kept the server waiting and were ended for others.
     pub connections_replaced: IntCounter,
     log_lines_missing: IntCounterVec,
     password_wait: Histogram,
@@ -151,7 +151,7 @@ impl Metrics {
             ))?,
             connections_replaced: make.put(IntCounter::new(
                 "orgshare_connections_replaced_total",
-                "Connections without a request that were ended to make room for others.",
+                "Connections that kept the server waiting and were ended to make room for others.",
             ))?,
             log_lines_missing: make.counters(
                 "orgshare_log_lines_missing_total",

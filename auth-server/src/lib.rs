@@ -13,6 +13,7 @@ pub mod config;
 pub mod denials;
 pub mod details;
 pub mod device;
+pub mod disk;
 pub mod doctor;
 pub mod failure;
 pub mod harden;

@@ -10,6 +10,7 @@ pub mod dialogue;
 pub mod doctor;
 pub mod import;
 pub mod init;
+mod pipe;
 pub mod restore;
 pub mod root;
 pub mod run;
@@ -37,7 +38,7 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         action,
     } = options;
     if action.writes_here() {
-        ownership::demand(home.dir())?;
+        ownership::demand(home.dir(), action.reads())?;
     }
     match action {
         Action::Bare(init, run) => {

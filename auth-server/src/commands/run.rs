@@ -28,6 +28,7 @@ use crate::publish::{self, CrlPublisher};
 use crate::router::{local_router, router};
 use crate::server::{self, Greeting};
 use crate::signals::Signals;
+use crate::staging;
 use crate::state::{App, Shared};
 use crate::store::Store;
 use crate::throttle;
@@ -157,6 +158,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         None => None,
     };
     ui::start_log(start.config.log_format, start.in_dialogue);
+    remove_leftovers(home);
     let store = start.store;
     let now = OffsetDateTime::now_utc();
     let other = |error: &dyn std::fmt::Display| Failure::other(error.to_string());
@@ -246,6 +248,19 @@ async fn bind_local(address: SocketAddr) -> Result<TcpListener, Failure> {
             .cure("choose another address with --metrics")
     };
     TcpListener::bind(address).await.map_err(failed)
+}
+
+/// What interrupted backups left is of no use to anybody, and holds what a backup holds.
+fn remove_leftovers(home: &Home) {
+    match staging::sweep(home) {
+        Ok(removed) => removed.iter().for_each(|path| {
+            tracing::warn!(path = %path.display(), "removed what an interrupted backup left");
+        }),
+        Err(failure) => tracing::error!(
+            error = failure.happened(),
+            "what an interrupted backup left could not be removed"
+        ),
+    }
 }
 
 /// Without a service manager that listens this does nothing.

@@ -91,7 +91,7 @@ pub async fn examine(
     passphrase: Option<&Path>,
     now: OffsetDateTime,
 ) -> Vec<Finding> {
-    if let Err(failure) = ownership::demand(home.dir()) {
+    if let Err(failure) = ownership::demand(home.dir(), None) {
         return vec![Finding::failed(
             files::PERMISSIONS,
             &failure,

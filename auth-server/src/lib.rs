@@ -39,6 +39,7 @@ pub mod signals;
 pub mod staging;
 pub mod state;
 pub mod store;
+pub mod store_watch;
 pub mod terminal;
 pub mod throttle;
 pub mod tls;

@@ -54,6 +54,8 @@ pub struct Metrics {
     password_waiting: IntGauge,
     password_working: IntGauge,
     store: HistogramVec,
+    /// 1 while the store takes no changes.
+    pub store_failing: IntGauge,
     /// 1 while a revocation list cannot be signed, and an older one is served.
     pub crl_failing: IntGauge,
     crl_number: IntGauge,
@@ -172,6 +174,10 @@ impl Metrics {
                 "Time that the store took: to give the write lock, to count everything.",
                 &["operation"],
             )?,
+            store_failing: make.put(IntGauge::new(
+                "orgshare_store_failing",
+                "1 while the store takes no changes, and nobody can log in; else 0.",
+            ))?,
             crl_failing: make.put(IntGauge::new(
                 "orgshare_crl_failing",
                 "1 while a revocation list cannot be signed, and an older one is served; else 0.",

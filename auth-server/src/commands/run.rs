@@ -31,6 +31,7 @@ use crate::signals::Signals;
 use crate::staging;
 use crate::state::{App, Shared};
 use crate::store::Store;
+use crate::store_watch::StoreWatch;
 use crate::throttle;
 use crate::tls::{self, CurrentCertificate, Life};
 use crate::ui;
@@ -175,6 +176,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         passwords: PasswordChecker::new(parallel).map_err(|error| other(&error))?,
         crl,
         denials: Denials::default(),
+        store_watch: StoreWatch::default(),
     });
     let (certificate, life) = new_certificate(&app, &start.config)
         .await
@@ -193,6 +195,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
             life,
         )),
         tokio::spawn(keep_attempts_short(app.clone())),
+        tokio::spawn(keep_watching_the_store(app.clone())),
     ];
     let journal = tokio::spawn(keep_journal(
         app.clone(),
@@ -360,6 +363,10 @@ async fn keep_certificate_fresh(
             Err(error) => tracing::error!(%error, "the HTTPS certificate could not be renewed"),
         }
     }
+}
+
+async fn keep_watching_the_store(app: Shared) {
+    app.store_watch.keep_looking(app.store.as_ref()).await;
 }
 
 /// How often old failures are deleted.

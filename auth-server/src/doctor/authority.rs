@@ -90,6 +90,19 @@ pub(super) async fn store(
     }
 }
 
+/// Whether the store can be changed, by the server and by commands.
+pub(super) async fn changes(store: &dyn Store) -> Finding {
+    const CHECK: &str = "changes";
+    match store.accepts_changes().await {
+        Ok(()) => Finding::ok(CHECK, "the store takes them"),
+        Err(error) => Finding::fail(
+            CHECK,
+            format!("nothing can be changed, and nobody can log in: {error}"),
+            "look what that process does with the store, and end it if it should not",
+        ),
+    }
+}
+
 /// Whether there is room for more certificates.
 pub(super) async fn ledger(store: &dyn Store, now: OffsetDateTime) -> Finding {
     const CHECK: &str = "ledger";

@@ -148,6 +148,7 @@ async fn store(
     found.push(finding);
     let (store, is_current) = store?;
     if is_current {
+        found.push(authority::changes(store.as_ref()).await);
         found.push(authority::ledger(store.as_ref(), now).await);
         found.push(authority::audit(store.clone(), root).await);
     }

@@ -8,6 +8,7 @@ mod certificates;
 mod connections;
 mod device;
 mod ledger;
+mod lock_holder;
 mod right;
 mod rows;
 mod upkeep;

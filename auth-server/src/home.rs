@@ -149,6 +149,15 @@ impl Home {
         Ok(Arc::new(store))
     }
 
+    /// Opens a store that came from elsewhere.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, another organisation's, or not as this program makes one.
+    pub async fn foreign_store(&self, root: &OrgRoot) -> Result<Arc<dyn Store>, Failure> {
+        let store = SqliteStore::open_foreign(&self.store_file(), &root.fingerprint()).await?;
+        Ok(Arc::new(store))
+    }
+
     /// Opens the store without changing it; also says whether it is of this program's version.
     ///
     /// # Errors

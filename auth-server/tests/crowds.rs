@@ -17,8 +17,6 @@ use support::*;
 /// Places in all and for one source.
 const PLACES: u64 = 1024;
 const PLACES_OF_ONE: u64 = 64;
-/// Longer than a client that goes on is left alone.
-const GRACE: Duration = Duration::from_secs(1);
 
 const REPLACED: &str = "orgshare_connections_replaced_total ";
 const REFUSED: &str = "orgshare_connections_refused_total ";

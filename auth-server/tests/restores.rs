@@ -201,11 +201,16 @@ fn hollow(org: &Org, size: u64) -> PathBuf {
         .unwrap()
         .set_len(size)
         .unwrap();
+    pack(org, &parts)
+}
+
+/// An archive of those parts, well made whatever they hold.
+fn pack(org: &Org, parts: &Path) -> PathBuf {
     let root = OrgRoot::from_der(org.root()).unwrap().fingerprint();
     let now = OffsetDateTime::now_utc();
-    let manifest = Manifest::of(&parts, "Acme Corp", root.to_string(), now).unwrap();
-    let path = beside(org, "hollow");
-    archive::write(File::create(&path).unwrap(), &parts, &manifest).unwrap();
+    let manifest = Manifest::of(parts, "Acme Corp", root.to_string(), now).unwrap();
+    let path = beside(org, "packed");
+    archive::write(File::create(&path).unwrap(), parts, &manifest).unwrap();
     path
 }
 
@@ -235,6 +240,39 @@ fn a_backup_that_is_made_to_fill_the_disk_leaves_room_on_it() {
     // An honest one fits.
     let (good, _) = back_up(&org);
     succeeded(&org.command(&["restore", text(&good), "--dir", text(&to)]));
+}
+
+#[test]
+fn a_store_that_would_do_more_than_hold_what_is_written_is_refused() {
+    let org = Org::with_user("alice");
+    let (_, good) = back_up(&org);
+    let to = beside(&org, "refused");
+    let own = beside(&org, "own.sqlite");
+    let vacuum = format!("VACUUM INTO '{}'", own.display());
+    sql(&org, &vacuum);
+    for made in [
+        "CREATE TRIGGER fill AFTER UPDATE ON counters BEGIN
+             INSERT INTO meta (name, value) SELECT randomblob(16), zeroblob(900000000);
+         END",
+        "CREATE VIEW more AS SELECT * FROM users",
+        "ALTER TABLE audit ADD COLUMN more CHECK (length(zeroblob(900000000)) > 0)",
+        "CREATE INDEX more ON audit (zeroblob(seq))",
+    ] {
+        let parts = beside(&org, "parts");
+        let _ = std::fs::create_dir(&parts);
+        for name in ["config.toml", "root.crt", "root.key"] {
+            std::fs::copy(org.home().join(name), parts.join(name)).unwrap();
+        }
+        let store = parts.join("store.sqlite");
+        std::fs::copy(&own, &store).unwrap();
+        let db = rusqlite::Connection::open(&store).unwrap();
+        db.execute_batch(made).unwrap();
+        db.close().unwrap();
+        let restored = org.command(&["restore", text(&pack(&org, &parts)), "--dir", text(&to)]);
+        failed(&restored, 10, "not laid out as this program does it");
+        assert!(!to.exists());
+    }
+    succeeded(&restore_piped(&org, &good, &to));
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod restore;
 pub mod root;
 pub mod run;
 pub mod secrets;
+pub mod unseal;
 pub mod user;
 
 use std::process::ExitCode;

@@ -15,7 +15,8 @@ use rustix::process::geteuid;
 use time::OffsetDateTime;
 
 use super::pipe::{called, is_pipe};
-use super::{run, secrets};
+use super::secrets;
+use super::unseal::open_authority;
 use crate::archive::{self, ArchiveError, Manifest};
 use crate::audit::{self, Actor};
 use crate::config::Given;
@@ -94,7 +95,7 @@ async fn restore(
     }
     check_key(&parts, passphrase).await?;
     refuse_early(now, manifest.created_at)?;
-    let store = parts.store(&root).await?;
+    let store = parts.foreign_store(&root).await?;
     let resumed = resume(store.as_ref(), now).await;
     store.close().await?;
     resumed?;
@@ -150,7 +151,7 @@ fn open(file: &Path) -> Result<File, Failure> {
 /// Its form without the passphrase; with it, that it is the key of the certificate.
 async fn check_key(parts: &Home, passphrase: Option<&Path>) -> Result<(), Failure> {
     if secrets::passphrase_file(passphrase).is_some() {
-        run::open_authority(parts, passphrase, false).await?;
+        open_authority(parts, passphrase, false).await?;
     } else {
         key_store::read_sealed(&parts.root_key())?;
         ui::message(

@@ -12,7 +12,8 @@ use x509_cert::der::Decode;
 use super::Finding;
 use crate::administration::{Local, Unverified, verify_log};
 use crate::audit::{self, Verdict};
-use crate::commands::{run, secrets};
+use crate::commands::secrets;
+use crate::commands::unseal::open_authority;
 use crate::home::Home;
 use crate::store::{LISTED_AT_LEAST, MAX_LISTABLE, Store};
 use crate::ui::counted;
@@ -54,7 +55,7 @@ pub(super) async fn root_key(home: &Home, passphrase: Option<&Path>) -> Finding 
     const CHECK: &str = "root key";
     let cure = "restore root.key and root.crt from the same backup";
     if secrets::passphrase_file(passphrase).is_some() {
-        return match run::open_authority(home, passphrase, false).await {
+        return match open_authority(home, passphrase, false).await {
             Ok(_) => Finding::ok(CHECK, "it opens and belongs to the root certificate"),
             Err(failure) => Finding::failed(CHECK, &failure, cure),
         };

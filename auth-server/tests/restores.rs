@@ -255,7 +255,7 @@ fn a_store_that_would_do_more_than_hold_what_is_written_is_refused() {
              INSERT INTO meta (name, value) SELECT randomblob(16), zeroblob(900000000);
          END",
         "CREATE VIEW more AS SELECT * FROM users",
-        "ALTER TABLE audit ADD COLUMN more CHECK (length(zeroblob(900000000)) > 0)",
+        "ALTER TABLE audit ADD COLUMN more INT CHECK (length(zeroblob(900000000)) > 0)",
         "CREATE INDEX more ON audit (zeroblob(seq))",
     ] {
         let parts = beside(&org, "parts");

@@ -10,10 +10,14 @@ use x509_cert::der::Document;
 use crate::config::{Config, Given};
 use crate::failure::Failure;
 use crate::ownership;
+use crate::staging;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
 const CERTIFICATE_LABEL: &str = "CERTIFICATE";
+
+/// The environment variable that names the folder.
+pub const DIR_VARIABLE: &str = "ORGSHARE_AUTH_DIR";
 
 /// The folder, mode 0700.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,20 @@ impl Home {
         }
         data_dir("orgshare-auth")
             .ok_or_else(|| Failure::usage("there is no home directory").cure("give --dir"))
+    }
+
+    /// The folder that commands mean where nobody names one: of the environment, else the default.
+    pub fn unnamed_dir() -> Option<PathBuf> {
+        let named = std::env::var_os(DIR_VARIABLE).filter(|dir| !dir.is_empty());
+        named
+            .map(PathBuf::from)
+            .or_else(|| Self::default_dir().ok())
+    }
+
+    /// Whether it is that folder, however it is written.
+    pub fn is_at(&self, dir: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        real(&self.dir) == real(dir)
     }
 
     /// The folder.
@@ -109,6 +127,15 @@ impl Home {
                 ),
             );
         }
+        if staging::all(&self.dir)
+            .iter()
+            .any(|path| staging::is_left_over(path))
+        {
+            return Err(Failure::local_file(format!(
+                "{missing}: a restore did not come to its end"
+            ))
+            .cure("restore again; what was left over is removed then"));
+        }
         Err(Failure::local_file(missing)
             .cure("make one with: auth-server init --org NAME, or name its folder with --dir"))
     }
@@ -119,6 +146,15 @@ impl Home {
     /// When it is missing, damaged or another organisation's.
     pub async fn store(&self, root: &OrgRoot) -> Result<Arc<dyn Store>, Failure> {
         let store = SqliteStore::open(&self.store_file(), &root.fingerprint()).await?;
+        Ok(Arc::new(store))
+    }
+
+    /// Opens a store that came from elsewhere.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, another organisation's, or not as this program makes one.
+    pub async fn foreign_store(&self, root: &OrgRoot) -> Result<Arc<dyn Store>, Failure> {
+        let store = SqliteStore::open_foreign(&self.store_file(), &root.fingerprint()).await?;
         Ok(Arc::new(store))
     }
 

@@ -47,13 +47,15 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Connections dropped because there was no place for them.
     pub connections_refused: IntCounter,
-    /// Connections that only waited and were ended for others.
+    /// Connections that kept the server waiting and were ended for others.
     pub connections_replaced: IntCounter,
     log_lines_missing: IntCounterVec,
     password_wait: Histogram,
     password_waiting: IntGauge,
     password_working: IntGauge,
     store: HistogramVec,
+    /// 1 while the store takes no changes.
+    pub store_failing: IntGauge,
     /// 1 while a revocation list cannot be signed, and an older one is served.
     pub crl_failing: IntGauge,
     crl_number: IntGauge,
@@ -151,7 +153,7 @@ impl Metrics {
             ))?,
             connections_replaced: make.put(IntCounter::new(
                 "orgshare_connections_replaced_total",
-                "Connections without a request that were ended to make room for others.",
+                "Connections that kept the server waiting and were ended to make room for others.",
             ))?,
             log_lines_missing: make.counters(
                 "orgshare_log_lines_missing_total",
@@ -172,6 +174,10 @@ impl Metrics {
                 "Time that the store took: to give the write lock, to count everything.",
                 &["operation"],
             )?,
+            store_failing: make.put(IntGauge::new(
+                "orgshare_store_failing",
+                "1 while the store takes no changes, and nobody can log in; else 0.",
+            ))?,
             crl_failing: make.put(IntGauge::new(
                 "orgshare_crl_failing",
                 "1 while a revocation list cannot be signed, and an older one is served; else 0.",

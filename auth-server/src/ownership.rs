@@ -14,11 +14,13 @@ pub const SYSTEM_DIR: &str = "/var/lib/orgshare";
 /// The users of this machine (passwd(5)); those of a directory service are not in it.
 const USERS: &str = "/etc/passwd";
 
-/// Refuses a folder that belongs to another user, and says how to become that one.
+/// Refuses a folder that belongs to another user, and says how to become that one. The file that is
+/// `read`, if any, is one that this user may open, and that one perhaps not: the line hands it over
+/// open.
 ///
 /// # Errors
 /// When it does. One that is not there, or cannot be looked at, is left to those who use it.
-pub fn demand(dir: &Path) -> Result<(), Failure> {
+pub fn demand(dir: &Path, read: Option<&Path>) -> Result<(), Failure> {
     let Ok(metadata) = std::fs::metadata(dir) else {
         return Ok(());
     };
@@ -34,7 +36,7 @@ pub fn demand(dir: &Path) -> Result<(), Failure> {
     );
     let typed: Vec<OsString> = std::env::args_os().collect();
     let mut line = becoming(own, owner, metadata.gid());
-    line.extend(again(&typed, dir));
+    line.extend(again(&typed, dir, read));
     Err(Failure::local_file(what).cure(format!("run it as that user: {}", line.join(" "))))
 }
 
@@ -67,8 +69,9 @@ fn becoming(own: u32, user: u32, group: u32) -> Vec<String> {
     vec![words]
 }
 
-/// The command as it was typed, with the folder in it where another user would not find it.
-fn again(typed: &[OsString], dir: &Path) -> Vec<String> {
+/// The command as it was typed, with the folder in it where another user would not find it, and the
+/// file that is read as its standard input.
+fn again(typed: &[OsString], dir: &Path, read: Option<&Path>) -> Vec<String> {
     let mut words: Vec<String> = typed
         .iter()
         .map(|word| word.to_string_lossy().into())
@@ -80,7 +83,14 @@ fn again(typed: &[OsString], dir: &Path) -> Vec<String> {
         words.insert(1, "--dir".to_owned());
         words.insert(2, dir.to_string_lossy().into_owned());
     }
-    words.iter().map(|word| quoted(word)).collect()
+    let read = read.map(|read| read.to_string_lossy().into_owned());
+    let named = words.iter().rposition(|word| Some(word) == read.as_ref());
+    let mut line: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    if let (Some(at), Some(read)) = (named, read) {
+        line[at] = "-".to_owned();
+        line.extend(["<".to_owned(), quoted(&read)]);
+    }
+    line
 }
 
 /// A word as a shell reads it.
@@ -98,7 +108,7 @@ mod tests {
 
     fn line(typed: &[&str], dir: &str) -> String {
         let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
-        again(&typed, Path::new(dir)).join(" ")
+        again(&typed, Path::new(dir), None).join(" ")
     }
 
     #[test]
@@ -112,6 +122,17 @@ mod tests {
         assert_eq!(line(&typed, SYSTEM_DIR), "auth-server user list");
         let typed = ["auth-server", "--dir=/srv", "user", "list"];
         assert_eq!(line(&typed, "/srv"), "auth-server --dir=/srv user list");
+    }
+
+    #[test]
+    fn a_file_that_only_this_user_may_read_is_handed_over_open() {
+        let typed = ["auth-server", "restore", "my backup", "--dir", "/srv"];
+        let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
+        let line = again(&typed, Path::new("/srv"), Some(Path::new("my backup")));
+        assert_eq!(
+            line.join(" "),
+            "auth-server restore - --dir /srv < 'my backup'"
+        );
     }
 
     #[test]

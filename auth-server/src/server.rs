@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -48,6 +49,9 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Files that the rest of the program may have open beside connections: store, log, a backup.
 const OTHER_FILES: usize = 128;
+/// Bytes of answers that the system holds for one client (it takes the double, for its own lists): a
+/// slow one is seen to be slow, and all together take no memory that others need.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -123,6 +127,8 @@ impl Connection {
     /// From the handshake to the end. What a client does wrong ends it silently.
     async fn run(mut self, stream: TcpStream, greeting: Greeting) {
         let _ = stream.set_nodelay(true);
+        let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
+        let stream = Watched::new(stream, self.turns.clone());
         let Greeting::Tls(acceptor) = greeting else {
             return self.http(stream, None).await;
         };
@@ -151,7 +157,6 @@ impl Connection {
             turns,
             mut stop,
         } = self;
-        let stream = Watched::new(stream, turns.clone());
         let requests = AtomicU32::new(0);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Remote(remote));

@@ -13,6 +13,7 @@ use crate::denials::Denials;
 use crate::password::PasswordChecker;
 use crate::publish::CrlPublisher;
 use crate::store::Store;
+use crate::store_watch::StoreWatch;
 use crate::throttle::Source;
 
 /// The server's parts.
@@ -25,6 +26,8 @@ pub struct App {
     pub renewal_grace: Duration,
     /// People, ledger, counters.
     pub store: Arc<dyn Store>,
+    /// Whether they can be changed.
+    pub store_watch: StoreWatch,
     /// Bounded room for hashing.
     pub passwords: PasswordChecker,
     /// The current CRL.

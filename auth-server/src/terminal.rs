@@ -23,6 +23,11 @@ pub fn is_interactive() -> bool {
     stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Whether what is read comes from a terminal.
+pub fn is_input() -> bool {
+    stdin().is_terminal()
+}
+
 /// Whether results go to a terminal.
 pub fn is_output() -> bool {
     std::io::stdout().is_terminal()

@@ -121,6 +121,11 @@ pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::other(format!("standard output: {error}")))
 }
 
+/// Where a result goes that is too large to be held.
+pub fn stream() -> impl std::io::Write {
+    std::io::stdout()
+}
+
 /// A message to the person at the terminal.
 pub fn message(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");

@@ -17,8 +17,6 @@ use support::*;
 /// Places in all and for one source.
 const PLACES: u64 = 1024;
 const PLACES_OF_ONE: u64 = 64;
-/// Longer than a client that goes on is left alone.
-const GRACE: Duration = Duration::from_secs(1);
 
 const REPLACED: &str = "orgshare_connections_replaced_total ";
 const REFUSED: &str = "orgshare_connections_refused_total ";
@@ -84,42 +82,106 @@ fn an_idle_connection_of_any_kind_makes_room_for_its_own_address() {
 
 /// Many answers at once, more than fit between server and client.
 const ANSWERS: usize = 99;
+/// Longer than a client that takes nothing of an answer is left alone, other things to do included.
+const UNTAKEN: Duration = Duration::from_secs(5);
+/// What a client that reads takes at a time: some seconds' worth of the slowest that is let go on.
+const TAKEN_BYTES: u64 = 96 * 1024;
+
+/// Asks for the same large answer again and again, on one connection, and takes the first byte.
+fn ask_for_much(server: &Server, from: Ipv4Addr) -> Option<Stream> {
+    let ask = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n";
+    let questions = format!("{ask}\r\n").repeat(ANSWERS - 1) + ask + "connection: close\r\n\r\n";
+    let mut stream = StreamOwned::new(server.tls(None), server.dial_from(from, true));
+    stream.write_all(questions.as_bytes()).ok()?;
+    stream.flush().ok()?;
+    // It has begun to answer.
+    (stream.read(&mut [0]).ok()? == 1).then_some(stream)
+}
 
 #[test]
-fn an_answer_on_its_way_is_finished_whoever_wants_the_place() {
+fn an_answer_that_is_taken_is_finished_whoever_wants_the_place() {
     let org = Org::new();
     let server = server(&org);
     let from = address(2, 1);
-    let ask = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n";
-    let questions = format!("{ask}\r\n").repeat(ANSWERS - 1) + ask + "connection: close\r\n\r\n";
     let mut readers: Vec<_> = (0..PLACES_OF_ONE)
-        .map(|_| {
-            let mut stream = StreamOwned::new(server.tls(None), server.dial_from(from, true));
-            stream.write_all(questions.as_bytes()).unwrap();
-            stream.flush().unwrap();
-            // It has begun to answer.
-            assert_eq!(stream.read(&mut [0]).unwrap(), 1);
-            stream
-        })
+        .map(|_| (ask_for_much(&server, from).unwrap(), vec![b'H']))
         .collect();
-    let began = Instant::now();
-    let refused = server.counted(REFUSED);
+    let (began, refused) = (Instant::now(), server.counted(REFUSED));
+    let mut next = began;
     eventually(
-        "refusals for longer than a client is left alone",
+        "refusals for longer than silence is borne",
         PATIENCE,
         || {
+            if Instant::now() >= next {
+                next += UNTAKEN / 10;
+                for (stream, answers) in &mut readers {
+                    let mut some = Read::take(stream, TAKEN_BYTES);
+                    some.read_to_end(answers).unwrap();
+                }
+            }
             let mut newcomer = server.dial_from(from, false);
             let _ = newcomer.read(&mut [0]);
-            began.elapsed() > 2 * GRACE && server.counted(REFUSED) > refused
+            began.elapsed() > UNTAKEN && server.counted(REFUSED) > refused
         },
     );
-    for stream in &mut readers {
-        let mut answers = Vec::new();
-        stream.read_to_end(&mut answers).unwrap();
-        let answers = String::from_utf8(answers).unwrap();
-        assert_eq!(answers.matches("TTP/1.1 200").count(), ANSWERS);
+    for (stream, answers) in &mut readers {
+        stream.read_to_end(answers).unwrap();
+        let answers = String::from_utf8(std::mem::take(answers)).unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200").count(), ANSWERS);
         assert!(answers.ends_with('}'));
     }
+}
+
+#[test]
+fn who_takes_no_answer_makes_room_for_his_own_address() {
+    let org = Org::with_user("alice");
+    let server = server(&org);
+    let from = address(4, 1);
+    let _deaf: Vec<_> = (0..PLACES_OF_ONE)
+        .map(|_| ask_for_much(&server, from).unwrap())
+        .collect();
+    eventually("a login", LONG_BEFORE_THEY_END, || {
+        server
+            .send_from(from, &login())
+            .is_some_and(|answer| answer.status == 200)
+    });
+    assert!(server.counted(REPLACED) > 0);
+}
+
+/// Connections have two minutes: by then all of a crowd would be gone by itself.
+const LONG_BEFORE_THEY_END: Duration = Duration::from_secs(60);
+/// Addresses that take all places together.
+const CROWD: u8 = 16;
+
+#[test]
+fn clients_that_ask_and_take_no_answer_keep_no_other_address_out() {
+    let org = Org::with_user("alice");
+    let server = server(&org);
+    // All at once from each address, as whoever wants to shut others out would.
+    let mut deaf: Vec<_> = std::thread::scope(|scope| {
+        let crowds: Vec<_> = (1..=CROWD)
+            .map(|host| {
+                let server = &server;
+                let ask = move |_| ask_for_much(server, address(101, host));
+                scope.spawn(move || (0..PLACES_OF_ONE).filter_map(ask).collect::<Vec<_>>())
+            })
+            .collect();
+        crowds
+            .into_iter()
+            .flat_map(|crowd| crowd.join().unwrap())
+            .collect()
+    });
+    assert_eq!(u64::try_from(deaf.len()).unwrap(), PLACES);
+    for host in 1..4 {
+        // A client that is turned away at first comes again.
+        eventually("a login", LONG_BEFORE_THEY_END, || {
+            let answer = server.send_from(address(201, host), &login());
+            answer.is_some_and(|answer| answer.status == 200)
+        });
+        // The place that is free now is taken in the same way.
+        deaf.extend(ask_for_much(&server, address(102, host)));
+    }
+    assert!(server.counted(REPLACED) >= 3);
 }
 
 /// Keeps all places of an address busy with requests that follow each other quickly.

@@ -1,4 +1,5 @@
-//! `backup FILE`: everything but the passphrase in one new file, while the server runs.
+//! `backup FILE`: everything but the passphrase in one new file, while the server runs. `-` is
+//! standard output.
 
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
@@ -9,19 +10,20 @@ use root_ca::key_store;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use time::OffsetDateTime;
 
+use super::pipe::{called, is_pipe};
 use crate::archive::{self, ArchiveError, Manifest};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::staging::{Staging, random_name};
-use crate::ui;
+use crate::{terminal, ui};
 
 /// Writes the backup.
 ///
 /// # Errors
 /// When there is a file of that name, or something cannot be read or written.
 pub async fn run(home: &Home, file: PathBuf) -> Result<(), Failure> {
-    refuse_existing(&file)?;
+    refuse_target(&file)?;
     let root = home.root()?;
     let staging = Staging::new(home)?;
     let parts = Home::new(staging.dir().to_owned());
@@ -40,7 +42,7 @@ pub async fn run(home: &Home, file: PathBuf) -> Result<(), Failure> {
     let event = Event {
         by: &by,
         action: Action::Backup,
-        object: file.display().to_string(),
+        object: called(&file),
         outcome: OK,
     };
     store.append(&event, now).await?;
@@ -53,24 +55,35 @@ pub async fn run(home: &Home, file: PathBuf) -> Result<(), Failure> {
     let work = move || {
         let manifest = Manifest::of(staging.dir(), &organisation, fingerprint, now)
             .map_err(|error| refused(&target, &error))?;
-        write_beside(&target, staging.dir(), &manifest)
+        match is_pipe(&target) {
+            true => archive::write(BufWriter::new(ui::stream()), staging.dir(), &manifest)
+                .map_err(|error| refused(&target, &error)),
+            false => write_beside(&target, staging.dir(), &manifest),
+        }
     };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Failure::other("the backup could not be written"))??;
     ui::message(&format!(
-        "Wrote {}. It holds the sealed root key and the users' password hashes: keep it as you \
+        "Wrote the backup to {}. It holds the sealed root key and the users' password hashes: keep it as you \
          keep the server, and the passphrase elsewhere.",
-        ui::safe(&file.display().to_string())
+        ui::safe(&called(&file))
     ));
     Ok(())
 }
 
 fn refused(file: &Path, error: &ArchiveError) -> Failure {
-    Failure::local_file(format!("{}: {error}", file.display()))
+    Failure::local_file(format!("{}: {error}", called(file)))
 }
 
-fn refuse_existing(file: &Path) -> Result<(), Failure> {
+fn refuse_target(file: &Path) -> Result<(), Failure> {
+    if is_pipe(file) {
+        return match terminal::is_output() {
+            true => Err(Failure::usage("a terminal keeps no backup")
+                .cure("give a file, or a pipe: backup - | ...")),
+            false => Ok(()),
+        };
+    }
     match file.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::io(file, &error)),

@@ -11,10 +11,12 @@ pub mod dialogue;
 pub mod doctor;
 pub mod import;
 pub mod init;
+mod pipe;
 pub mod restore;
 pub mod root;
 pub mod run;
 pub mod secrets;
+pub mod unseal;
 pub mod user;
 
 use std::process::ExitCode;
@@ -38,7 +40,7 @@ pub async fn dispatch(options: Options) -> Result<ExitCode, Failure> {
         action,
     } = options;
     if action.writes_here() {
-        ownership::demand(home.dir())?;
+        ownership::demand(home.dir(), action.reads())?;
     }
     match action {
         Action::Bare(init, run) => {

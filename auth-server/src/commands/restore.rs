@@ -1,26 +1,30 @@
-//! `restore FILE`: the authority of a backup, in a folder that has none.
+//! `restore FILE`: the authority of a backup, in a folder that has none. `-` is standard input.
 //!
 //! All is checked in a folder of its own before anything gets its name, and the root certificate,
 //! which makes a folder an authority, gets its name last.
 
 use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, stdin};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use common::identity::OrgRoot;
 use root_ca::key_store;
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::process::geteuid;
 use time::OffsetDateTime;
 
-use super::{run, secrets};
-use crate::archive::{self, Manifest};
+use super::pipe::{called, is_pipe};
+use super::secrets;
+use super::unseal::open_authority;
+use crate::archive::{self, ArchiveError, Manifest};
 use crate::audit::{self, Actor};
 use crate::config::Given;
 use crate::failure::Failure;
-use crate::home::Home;
+use crate::home::{DIR_VARIABLE, Home};
 use crate::staging::Staging;
 use crate::store::Store;
-use crate::ui;
+use crate::{terminal, ui};
 
 /// How far clocks may differ.
 const CLOCK_SKEW: time::Duration = time::Duration::minutes(5);
@@ -30,6 +34,12 @@ const CLOCK_SKEW: time::Duration = time::Duration::minutes(5);
 /// # Errors
 /// When the folder has one, or the backup is not whole; then the folder is as it was.
 pub async fn run(home: &Home, file: PathBuf, passphrase: Option<&Path>) -> Result<(), Failure> {
+    if is_pipe(&file) && passphrase.is_some_and(is_pipe) {
+        return Err(
+            Failure::usage("backup and passphrase cannot both come from standard input")
+                .cure("give one of them as a file"),
+        );
+    }
     refuse_occupied(home)?;
     let made = !home.dir().exists();
     key_store::ensure_private_dir(home.dir())?;
@@ -85,7 +95,7 @@ async fn restore(
     }
     check_key(&parts, passphrase).await?;
     refuse_early(now, manifest.created_at)?;
-    let store = parts.store(&root).await?;
+    let store = parts.foreign_store(&root).await?;
     let resumed = resume(store.as_ref(), now).await;
     store.close().await?;
     resumed?;
@@ -94,28 +104,54 @@ async fn restore(
 }
 
 fn unpack(file: &Path, folder: &Path) -> Result<Manifest, Failure> {
+    let name = called(file);
+    let read = match is_pipe(file) {
+        true => archive::read(standard_input()?, folder),
+        false => archive::read(BufReader::new(open(file)?), folder),
+    };
+    read.map_err(|error| {
+        let failure = Failure::local_file(format!("{name}: {error}"));
+        match error {
+            ArchiveError::Room { .. } => {
+                failure.cure("make room on that disk, or restore on another one with --dir DIR")
+            }
+            _ => failure.cure("use another backup"),
+        }
+    })
+}
+
+/// Refuses a terminal: nobody types a backup.
+fn standard_input() -> Result<impl Read, Failure> {
+    if terminal::is_input() {
+        return Err(Failure::usage("a terminal is no backup")
+            .cure("give a file, or a pipe: | ... restore -"));
+    }
+    Ok(stdin().lock())
+}
+
+fn open(file: &Path) -> Result<File, Failure> {
     let io = |error| Failure::io(file, &error);
     let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let mut archive = OpenOptions::new()
+    let archive = OpenOptions::new()
         .read(true)
         .custom_flags(flags)
         .open(file)
-        .map_err(|error| io(error).cure("give a file that auth-server backup wrote"))?;
-    if !archive.metadata().map_err(io)?.is_file() {
-        return Err(Failure::local_file(format!(
+        .map_err(|error| {
+            io(error).cure("give a file that auth-server backup wrote, or - for standard input")
+        })?;
+    match archive.metadata().map_err(io)?.is_file() {
+        true => Ok(archive),
+        false => Err(Failure::local_file(format!(
             "{} is not a file",
             file.display()
-        )));
+        ))),
     }
-    archive::read(&mut archive, folder).map_err(|error| {
-        Failure::local_file(format!("{}: {error}", file.display())).cure("use another backup")
-    })
 }
 
 /// Its form without the passphrase; with it, that it is the key of the certificate.
 async fn check_key(parts: &Home, passphrase: Option<&Path>) -> Result<(), Failure> {
     if secrets::passphrase_file(passphrase).is_some() {
-        run::open_authority(parts, passphrase, false).await?;
+        open_authority(parts, passphrase, false).await?;
     } else {
         key_store::read_sealed(&parts.root_key())?;
         ui::message(
@@ -185,8 +221,37 @@ fn report(home: &Home, root: &OrgRoot, manifest: &Manifest) {
         "What was done after that is lost: revoke again who and what was revoked since, and run \
          auth-server doctor.",
     );
+    tell_ownership(home);
+    tell_default(home);
     if let Err(failure) = home.config(&Given::new()) {
         let text = format!("Correct this before you start it: {failure}");
         ui::message(&ui::safe(&text));
     }
+}
+
+fn tell_ownership(home: &Home) {
+    if geteuid().is_root() {
+        let text = format!(
+            "The files belong to root: before another user runs the server, chown -R USER: {}",
+            home.dir().display()
+        );
+        ui::message(&ui::safe(&text));
+    }
+}
+
+/// Whoever restores elsewhere and goes on without naming it would work on the old authority.
+fn tell_default(home: &Home) {
+    let Some(unnamed) = Home::unnamed_dir().filter(|dir| !home.is_at(dir)) else {
+        return;
+    };
+    let other = match Home::new(unnamed.clone()).is_initialised() {
+        true => ", which is another authority",
+        false => "",
+    };
+    let (unnamed, dir) = (unnamed.display(), home.dir().display());
+    let text = format!(
+        "Commands without --dir work on {unnamed}{other}: give each --dir {dir}, or set \
+         {DIR_VARIABLE}={dir}."
+    );
+    ui::message(&ui::safe(&text));
 }

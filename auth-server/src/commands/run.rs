@@ -1,13 +1,13 @@
-//! `run`: opens everything, serves until a signal, and keeps CRL and HTTPS certificate fresh.
+//! `run`: opens everything, and serves until a signal.
+
+mod upkeep;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use root_ca::Authority;
-use root_ca::key_store::{self, KeyStoreError};
 use rustix::fs::{FlockOperation, flock};
 use sd_notify::NotifyState;
 use time::OffsetDateTime;
@@ -15,23 +15,24 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use super::{dialogue, secrets};
+pub use super::unseal::open_authority;
+
+use super::dialogue;
 use crate::config::Config;
 use crate::denials::Denials;
 use crate::failure::Failure;
 use crate::home::{Home, certificate_pem};
-use crate::journal::Journal;
 use crate::log;
 use crate::options::Run;
 use crate::password::PasswordChecker;
-use crate::publish::{self, CrlPublisher};
+use crate::publish::CrlPublisher;
 use crate::router::{local_router, router};
 use crate::server::{self, Greeting};
 use crate::signals::Signals;
-use crate::state::{App, Shared};
+use crate::state::App;
 use crate::store::Store;
-use crate::throttle;
-use crate::tls::{self, CurrentCertificate, Life};
+use crate::store_watch::StoreWatch;
+use crate::tls::{self, CurrentCertificate};
 use crate::ui;
 
 /// Everything that serving needs, opened and checked.
@@ -108,43 +109,6 @@ pub async fn bind(addresses: &[String]) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Opens the root key and puts it together with its certificate.
-///
-/// # Errors
-/// When the passphrase is wrong, or the files do not belong together.
-pub async fn open_authority(
-    home: &Home,
-    passphrase_file: Option<&Path>,
-    may_prompt: bool,
-) -> Result<Authority, Failure> {
-    let from_file = secrets::passphrase_file(passphrase_file);
-    for tries in 1.. {
-        let passphrase = match &from_file {
-            Some(path) => secrets::from_file(path)?,
-            None => secrets::ask_passphrase(may_prompt).await?,
-        };
-        let path = home.root_key();
-        let opened = tokio::task::spawn_blocking(move || key_store::open(&path, &passphrase))
-            .await
-            .map_err(|_| Failure::other("the root key could not be opened"))?;
-        match opened {
-            Ok(key) => {
-                return Ok(Authority::open(
-                    home.root()?.certificate().clone(),
-                    Box::new(key),
-                )?);
-            }
-            Err(error @ KeyStoreError::Passphrase { .. })
-                if from_file.is_none() && tries < secrets::MAX_TRIES =>
-            {
-                ui::message(&format!("Not accepted: {error}."));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Failure::other("the root key could not be opened"))
-}
-
 /// Holds the dialogue if it is wanted, then serves until a signal.
 ///
 /// # Errors
@@ -162,6 +126,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
     if start.in_dialogue {
         ui::start_log(start.config.log_format, true);
     }
+    upkeep::remove_leftovers(home);
     let store = start.store;
     let now = OffsetDateTime::now_utc();
     let other = |error: &dyn std::fmt::Display| Failure::other(error.to_string());
@@ -178,8 +143,9 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         passwords: PasswordChecker::new(parallel).map_err(|error| other(&error))?,
         crl,
         denials: Denials::default(),
+        store_watch: StoreWatch::default(),
     });
-    let (certificate, life) = new_certificate(&app, &start.config)
+    let (certificate, life) = upkeep::new_certificate(&app, &start.config)
         .await
         .map_err(|error| other(&error))?;
     let certificate = Arc::new(CurrentCertificate::new(certificate));
@@ -187,17 +153,18 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         .map_err(|error| other(&error))?;
     let (stop, stopped) = watch::channel(false);
     let store = app.store.clone();
-    let upkeep = [
-        tokio::spawn(keep_crl_fresh(app.clone())),
-        tokio::spawn(keep_certificate_fresh(
+    let tasks = [
+        tokio::spawn(upkeep::keep_crl_fresh(app.clone())),
+        tokio::spawn(upkeep::keep_certificate_fresh(
             app.clone(),
             start.config,
             certificate,
             life,
         )),
-        tokio::spawn(keep_attempts_short(app.clone())),
+        tokio::spawn(upkeep::keep_attempts_short(app.clone())),
+        tokio::spawn(upkeep::keep_watching_the_store(app.clone())),
     ];
-    let journal = tokio::spawn(keep_journal(
+    let journal = tokio::spawn(upkeep::keep_journal(
         app.clone(),
         !start.in_dialogue,
         stopped.clone(),
@@ -232,7 +199,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
     if let Some(local) = local {
         let _ = local.await;
     }
-    upkeep.iter().for_each(tokio::task::JoinHandle::abort);
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
     // Behind the last request, so that all it did is vouched for.
     if let Ok(Some(journal)) = journal.await {
         journal.close(&app).await;
@@ -282,84 +249,5 @@ fn announce(listener: &TcpListener, in_dialogue: bool) {
     match listener.local_addr() {
         Ok(address) => tracing::info!("listening on https://{address}"),
         Err(error) => tracing::warn!(%error, "the address listened on is unknown"),
-    }
-}
-
-async fn new_certificate(
-    app: &App,
-    config: &Config,
-) -> Result<(rustls::sign::CertifiedKey, Life), tls::TlsError> {
-    let hosts = tls::host_names(&config.hosts);
-    let now = OffsetDateTime::now_utc();
-    tls::issue(&app.authority, &app.profile, hosts, app.store.as_ref(), now).await
-}
-
-/// Until the server stops; then there is an end to be told.
-async fn keep_journal(
-    app: Shared,
-    tells: bool,
-    mut stopped: watch::Receiver<bool>,
-) -> Option<Journal> {
-    let mut journal = match Journal::open(&app, tells, OffsetDateTime::now_utc()).await {
-        Ok(journal) => journal,
-        Err(error) => {
-            tracing::error!(%error, "the audit log cannot be read");
-            return None;
-        }
-    };
-    loop {
-        journal.turn(&app, OffsetDateTime::now_utc()).await;
-        tokio::select! {
-            () = publish::pause() => {}
-            _ = stopped.wait_for(|stopped| *stopped) => return Some(journal),
-        }
-    }
-}
-
-async fn keep_crl_fresh(app: Shared) {
-    loop {
-        publish::pause().await;
-        let now = OffsetDateTime::now_utc();
-        let fresh = app.crl.refresh(&app.authority, app.store.as_ref(), now);
-        if let Err(error) = fresh.await {
-            tracing::error!(%error, "the CRL could not be renewed");
-        }
-    }
-}
-
-/// How often the clock is compared with the time of renewal; a suspended machine wakes up late.
-const RENEWAL_CHECK: Duration = Duration::from_secs(60);
-
-async fn keep_certificate_fresh(
-    app: Shared,
-    config: Config,
-    certificate: Arc<CurrentCertificate>,
-    mut life: Life,
-) {
-    loop {
-        tokio::time::sleep(RENEWAL_CHECK).await;
-        if !life.is_renewal_due(OffsetDateTime::now_utc()) {
-            continue;
-        }
-        match new_certificate(&app, &config).await {
-            Ok((next, its_life)) => {
-                certificate.replace(next);
-                life = its_life;
-                tracing::info!("renewed the HTTPS certificate");
-            }
-            Err(error) => tracing::error!(%error, "the HTTPS certificate could not be renewed"),
-        }
-    }
-}
-
-/// How often old failures are deleted.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-
-async fn keep_attempts_short(app: Shared) {
-    loop {
-        if let Err(error) = throttle::prune(app.store.as_ref(), OffsetDateTime::now_utc()).await {
-            tracing::error!(%error, "old failed logins could not be deleted");
-        }
-        tokio::time::sleep(PRUNE_EVERY).await;
     }
 }

@@ -12,7 +12,8 @@ use x509_cert::der::Decode;
 use super::Finding;
 use crate::administration::{Local, Unverified, verify_log};
 use crate::audit::{self, Verdict};
-use crate::commands::{run, secrets};
+use crate::commands::secrets;
+use crate::commands::unseal::open_authority;
 use crate::home::Home;
 use crate::store::{LISTED_AT_LEAST, MAX_LISTABLE, Store};
 use crate::ui::counted;
@@ -54,7 +55,7 @@ pub(super) async fn root_key(home: &Home, passphrase: Option<&Path>) -> Finding 
     const CHECK: &str = "root key";
     let cure = "restore root.key and root.crt from the same backup";
     if secrets::passphrase_file(passphrase).is_some() {
-        return match run::open_authority(home, passphrase, false).await {
+        return match open_authority(home, passphrase, false).await {
             Ok(_) => Finding::ok(CHECK, "it opens and belongs to the root certificate"),
             Err(failure) => Finding::failed(CHECK, &failure, cure),
         };
@@ -87,6 +88,19 @@ pub(super) async fn store(
             let cure = "make a backup, then start the server of this version";
             (Finding::warn("store", says, cure), Some((store, false)))
         }
+    }
+}
+
+/// Whether the store can be changed, by the server and by commands.
+pub(super) async fn changes(store: &dyn Store) -> Finding {
+    const CHECK: &str = "changes";
+    match store.accepts_changes().await {
+        Ok(()) => Finding::ok(CHECK, "the store takes them"),
+        Err(error) => Finding::fail(
+            CHECK,
+            format!("nothing can be changed, and nobody can log in: {error}"),
+            "look what that process does with the store, and end it if it should not",
+        ),
     }
 }
 

@@ -4,14 +4,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
+use crate::disk::{MIN_FREE_BYTES, free_bytes};
 use crate::home::Home;
 use crate::ownership::called;
 use crate::staging;
 
 /// The check of owners and modes.
 pub(super) const PERMISSIONS: &str = "permissions";
-/// Less free space than this stops the store within days.
-const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Less than this is worth a look.
 const ENOUGH_FREE_BYTES: u64 = 1024 * 1024 * 1024;
 
@@ -43,15 +42,20 @@ pub(super) fn permissions(home: &Home) -> Vec<Finding> {
 
 fn look_at(home: &Home, path: &Path) -> Option<Finding> {
     let name = path.file_name()?.to_string_lossy().into_owned();
-    if name.starts_with(staging::PREFIX) {
-        return Some(Finding::warn(
-            PERMISSIONS,
-            format!("{} was left over", path.display()),
-            format!(
-                "if no backup or restore is running: rm -r {}",
-                path.display()
-            ),
-        ));
+    if staging::is_one(path) {
+        return staging::is_left_over(path).then(|| {
+            Finding::warn(
+                PERMISSIONS,
+                format!(
+                    "{} was left by a backup or restore that was interrupted",
+                    path.display()
+                ),
+                format!(
+                    "the next backup or run removes it, or: rm -r {}",
+                    path.display()
+                ),
+            )
+        });
     }
     let is_secret = path == home.root_key() || name.starts_with("store.sqlite");
     let is_ours = is_secret || path == home.root_certificate() || path == home.config_file();
@@ -94,8 +98,8 @@ fn wrong_mode(path: &Path, forbidden: u32) -> Option<Finding> {
 
 /// Room for the store to grow.
 pub(super) fn disk(home: &Home) -> Finding {
-    let free = match rustix::fs::statvfs(home.dir()) {
-        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+    let free = match free_bytes(home.dir()) {
+        Ok(free) => free,
         Err(error) => {
             let says = format!("{}: {error}", home.dir().display());
             return Finding::fail("disk", says, "check the disk");

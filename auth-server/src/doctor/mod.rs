@@ -91,7 +91,7 @@ pub async fn examine(
     passphrase: Option<&Path>,
     now: OffsetDateTime,
 ) -> Vec<Finding> {
-    if let Err(failure) = ownership::demand(home.dir()) {
+    if let Err(failure) = ownership::demand(home.dir(), None) {
         return vec![Finding::failed(
             files::PERMISSIONS,
             &failure,
@@ -148,6 +148,7 @@ async fn store(
     found.push(finding);
     let (store, is_current) = store?;
     if is_current {
+        found.push(authority::changes(store.as_ref()).await);
         found.push(authority::ledger(store.as_ref(), now).await);
         found.push(authority::audit(store.clone(), root).await);
     }

@@ -28,6 +28,7 @@ async fn app(folder: &std::path::Path, now: OffsetDateTime) -> App {
         renewal_grace: Duration::ZERO,
         root_pem: String::new(),
         denials: Denials::default(),
+        store_watch: crate::store_watch::StoreWatch::default(),
     }
 }
 

@@ -12,7 +12,7 @@ mod settings;
 mod shell;
 mod user;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -74,6 +74,15 @@ pub enum Action {
 }
 
 impl Action {
+    /// The file that it reads besides those in the server's folder.
+    pub fn reads(&self) -> Option<&Path> {
+        match self {
+            Self::Restore(file) => Some(file).filter(|file| file.as_os_str() != "-"),
+            _ => None,
+        }
+        .map(PathBuf::as_path)
+    }
+
     /// Whether it may leave files in the server's folder on this machine. Checks alone do not.
     pub fn writes_here(&self) -> bool {
         let place = match self {

@@ -8,7 +8,7 @@ use crate::observer::Observer;
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::Shared;
 
-/// 200 `ok` when the store answers, else 503; for this machine and for administrators.
+/// 200 `ok` when the store answers and takes changes, else 503; for this machine and for administrators.
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -19,12 +19,16 @@ use crate::state::Shared;
          content_type = "application/problem+json", body = inline(ProblemDocument)),
         (status = 403, description = "not an administrator",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
-        (status = 503, description = "the store does not answer",
+        (status = 503, description = "the store does not answer, or takes no changes",
          content_type = "application/problem+json", body = inline(ProblemDocument)),
     ),
     tag = "about the server"
 )]
 pub async fn healthz(_observer: Observer, State(app): State<Shared>) -> axum::response::Response {
+    if app.store_watch.is_failing() {
+        // The log has it already.
+        return Problem::Unavailable.into_response();
+    }
     match app.store.revocations().await {
         Ok(_) => (
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],

@@ -26,15 +26,18 @@ const GRACE: Duration = Duration::from_millis(500);
 const MOMENT: Duration = Duration::from_millis(50);
 /// A client that keeps the server waiting for that long is cut first, however few its source holds.
 const STALE: Duration = Duration::from_secs(5);
+/// A client that takes less of its answer than it may is left alone for that long: what was lost on a
+/// bad line has been sent again by then, more than once.
+const UNTAKEN: Duration = Duration::from_secs(2);
 
 /// Whose turn it is on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     /// The client's, since then: to finish its handshake, a header, or a body.
     Client(Instant),
-    /// The server's: it works on a request or writes an answer.
+    /// The server's: it works on a request or makes an answer.
     Server,
-    /// The answer is written, but not all of it has left yet.
+    /// The answer is made, but not all of it has left yet.
     Flushing,
 }
 
@@ -42,8 +45,24 @@ enum Turn {
 struct Connection {
     source: Source,
     turn: Turn,
+    /// Since when there is more for the client than it takes.
+    untaken: Option<Instant>,
     /// Dropped to end the connection.
     _held: oneshot::Sender<()>,
+}
+
+impl Connection {
+    /// Since when the client has kept the server waiting, if it has for long enough to be cut.
+    fn waited_for_since(&self, now: Instant) -> Option<Instant> {
+        let asked = match self.turn {
+            Turn::Client(since) => Some(since),
+            Turn::Server | Turn::Flushing => None,
+        };
+        let longer_than = |least| move |since: &Instant| now.duration_since(*since) >= least;
+        let asked = asked.filter(longer_than(MOMENT));
+        let untaken = self.untaken.filter(longer_than(UNTAKEN));
+        asked.into_iter().chain(untaken).min()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -71,29 +90,21 @@ impl State {
         }
     }
 
-    /// Whom a newcomer from `source` may replace, where it is the client's turn: one who has not gone
-    /// on for long; else one of its own source, or of those that hold more. The busiest source's goes
-    /// first, and of that one who let the server wait longest; where none has let it wait, the oldest,
-    /// so that who asks without pause keeps nobody out.
+    /// Whom a newcomer from `source` may replace, of those whose client keeps the server waiting: one
+    /// who has not gone on for long; else one of its own source, or of those that hold more. The busiest
+    /// source's goes first, and of that one who let the server wait longest; where none has let it wait,
+    /// the oldest, so that who asks without pause keeps nobody out.
     fn replaceable(&self, source: Source, own_alone: bool, now: Instant) -> Option<u64> {
         let own = self.count_of(source);
         let order = |(id, connection): (&u64, &Connection)| {
-            let Turn::Client(since) = connection.turn else {
-                return None;
-            };
+            let since = connection.waited_for_since(now)?;
             let waited = now.duration_since(since);
             let theirs = self.count_of(connection.source);
             let is_own = connection.source == source;
             let is_in_reach = is_own || (!own_alone && (theirs > own || waited >= STALE));
             let young = (waited < GRACE).then_some(*id);
             let since = young.is_none().then_some(since);
-            (is_in_reach && waited >= MOMENT).then_some((
-                waited < STALE,
-                Reverse(theirs),
-                young,
-                since,
-                *id,
-            ))
+            is_in_reach.then_some((waited < STALE, Reverse(theirs), young, since, *id))
         };
         self.connections
             .iter()
@@ -151,6 +162,7 @@ impl Places {
         let connection = Connection {
             source,
             turn: Turn::Client(now),
+            untaken: None,
             _held: held,
         };
         state.connections.insert(id, connection);
@@ -197,36 +209,44 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    fn turn(&self, next: impl FnOnce(Turn) -> Turn) {
+    fn tell(&self, change: impl FnOnce(&mut Connection)) {
         let mut state = self.places.state();
         if let Some(connection) = state.connections.get_mut(&self.id) {
-            connection.turn = next(connection.turn);
+            change(connection);
         }
     }
 
     /// The client has sent a header, and a body is to follow, or not.
     pub(super) fn header_came(&self, body_follows: bool, now: Instant) {
-        self.turn(|_| match body_follows {
-            true => Turn::Client(now),
-            false => Turn::Server,
+        self.tell(|connection| {
+            connection.turn = match body_follows {
+                true => Turn::Client(now),
+                false => Turn::Server,
+            };
         });
     }
 
     /// All of the request is here, or nobody wants the rest.
     pub(super) fn body_came(&self) {
-        self.turn(|_| Turn::Server);
+        self.tell(|connection| connection.turn = Turn::Server);
     }
 
     /// Nothing more is added to the answer.
     pub(super) fn answer_written(&self) {
-        self.turn(|_| Turn::Flushing);
+        self.tell(|connection| connection.turn = Turn::Flushing);
+    }
+
+    /// There has been more for the client than it takes since then, or is not.
+    pub(super) fn untaken(&self, since: Option<Instant>) {
+        self.tell(|connection| connection.untaken = since);
     }
 
     /// All that was written has left.
     pub(super) fn flushed(&self, now: Instant) {
-        self.turn(|turn| match turn {
-            Turn::Flushing => Turn::Client(now),
-            turn => turn,
+        self.tell(|connection| {
+            if connection.turn == Turn::Flushing {
+                connection.turn = Turn::Client(now);
+            }
         });
     }
 }

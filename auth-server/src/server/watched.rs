@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -12,16 +12,52 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::places::Turns;
 
-/// The bytes of a connection.
+/// The slowest that a client may take its answers while others want its place: slower than any line
+/// that people use, and 2 MiB in the two minutes that a connection has.
+const SLOWEST_BYTES_PER_SEC: u32 = 16 * 1024;
+
+/// The bytes of a connection, as they leave for the network: beneath TLS.
 pub(super) struct Watched<S> {
     stream: S,
     turns: Turns,
+    /// Since when more was to be written than the client took; what it took since then has moved this
+    /// on, by the time that the slowest would have needed for it.
+    untaken: Option<Instant>,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, turns: Turns) -> Self {
-        Self { stream, turns }
+        Self {
+            stream,
+            turns,
+            untaken: None,
+        }
     }
+
+    /// Tells the door only what it does not know: most answers are taken as they come.
+    fn note(&mut self, untaken: Option<Instant>) {
+        if self.untaken != untaken {
+            self.untaken = untaken;
+            self.turns.untaken(untaken);
+        }
+    }
+
+    fn note_written(&mut self, written: &Poll<io::Result<usize>>) {
+        let now = Instant::now();
+        match (written, self.untaken) {
+            (Poll::Pending, None) => self.note(Some(now)),
+            (Poll::Ready(Ok(taken)), Some(since)) => {
+                let since = since + worth(*taken);
+                self.note((since < now).then_some(since));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The time that the slowest client needs for so many bytes.
+fn worth(bytes: usize) -> Duration {
+    Duration::from_secs(1) * u32::try_from(bytes).unwrap_or(u32::MAX) / SLOWEST_BYTES_PER_SEC
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -40,7 +76,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note_written(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -48,7 +86,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.note_written(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -59,6 +99,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if let Poll::Ready(Ok(())) = flushed {
+            self.note(None);
             self.turns.flushed(Instant::now());
         }
         flushed

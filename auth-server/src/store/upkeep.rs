@@ -29,6 +29,12 @@ pub trait UpkeepStore {
     /// Counts everything.
     fn census(&self, now: OffsetDateTime) -> Answer<'_, Census>;
 
+    /// Whether something could be changed now: takes what every change takes, for as long as one would
+    /// wait for it, and gives it back.
+    ///
+    /// An error says who keeps it, where that can be found out.
+    fn accepts_changes(&self) -> Answer<'_, ()>;
+
     /// Writes the whole store, as it is at one moment, into the empty file `path`, while others
     /// go on using it. What is written opens like this store.
     fn snapshot_to<'a>(&'a self, path: &'a Path) -> Answer<'a, ()>;

@@ -43,6 +43,15 @@ async fn a_census_counts_everything(store: &dyn Store) {
     assert_eq!((later.valid, later.expired), (0, 1));
 }
 
+async fn asking_whether_it_takes_changes_changes_nothing(store: &dyn Store) {
+    add(store, "alice").await.unwrap();
+    let before = store.census(noon()).await.unwrap();
+    store.accepts_changes().await.unwrap();
+    assert_eq!(store.census(noon()).await.unwrap(), before);
+    // Nor does it keep what it took.
+    add(store, "bob").await.unwrap();
+}
+
 async fn a_snapshot_opens_like_the_store(store: &dyn Store) {
     add(store, "alice").await.unwrap();
     store.keep_crl(7, b"seven").await.unwrap();
@@ -91,6 +100,7 @@ async fn after_a_restore_numbers_only_rise_and_a_list_is_due(store: &dyn Store) 
 
 suite!(
     a_census_counts_everything,
+    asking_whether_it_takes_changes_changes_nothing,
     a_snapshot_opens_like_the_store,
     after_a_restore_numbers_only_rise_and_a_list_is_due,
 );

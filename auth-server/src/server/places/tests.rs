@@ -209,3 +209,40 @@ fn a_crowd_of_one_connection_each_makes_room_for_many_of_one_address() {
     drop((crowd, office));
     assert!(door.is_empty());
 }
+
+#[test]
+fn who_takes_no_answer_is_cut_after_a_while_and_who_takes_one_is_not() {
+    let mut door = Door::new();
+    let mut taken = door.full();
+    for place in taken.iter().flatten() {
+        place.turns().body_came();
+    }
+    taken[3][7].turns().untaken(Some(door.now));
+    taken[5][7].turns().untaken(Some(door.now));
+    door.now += UNTAKEN - Duration::from_millis(1);
+    assert!(door.take("203.0.113.1").is_none());
+    // One has gone on.
+    taken[3][7].turns().untaken(Some(door.now));
+    door.now += Duration::from_millis(1);
+    let _newcomer = door.take("203.0.113.1").unwrap();
+    assert!(is_lost(&mut taken[5][7]));
+    assert!(door.take("203.0.113.2").is_none());
+    // What is said of the next request changes nothing about the answers before it.
+    door.now += UNTAKEN;
+    taken[3][7].turns().header_came(true, door.now);
+    assert!(door.take("203.0.113.2").is_some());
+    assert!(is_lost(&mut taken[3][7]));
+}
+
+#[test]
+fn who_has_taken_all_is_in_nobody_s_debt() {
+    let mut door = Door::new();
+    let taken = door.full();
+    for place in taken.iter().flatten() {
+        place.turns().body_came();
+        place.turns().untaken(Some(door.now));
+        place.turns().untaken(None);
+    }
+    door.now += Duration::from_secs(3600);
+    assert!(door.take("203.0.113.1").is_none());
+}

@@ -7,7 +7,9 @@ mod audit_log;
 mod certificates;
 mod connections;
 mod device;
+mod layout;
 mod ledger;
+mod lock_holder;
 mod right;
 mod rows;
 mod upkeep;
@@ -145,6 +147,20 @@ impl SqliteStore {
             })
             .await?;
         Ok(store)
+    }
+
+    /// The same for a file that somebody brought: nothing in it may be of another making than this
+    /// program's, and it is looked at before anything is written.
+    ///
+    /// # Errors
+    /// When it is damaged, laid out otherwise, or another organisation's.
+    pub async fn open_foreign(path: &Path, root: &Fingerprint) -> Result<Self, StoreError> {
+        demand_content(path)?;
+        let store = Self::connect(path)?;
+        let looked = store.connections.upkeep(|db| layout::demand_own(db)).await;
+        store.close().await?;
+        looked?;
+        Self::open(path, root).await
     }
 
     /// Opens and checks the store in `path` without changing it; also says whether it is of this

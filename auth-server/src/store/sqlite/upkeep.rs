@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::SqliteStore;
 use super::audit_log::append;
 use super::certificates::count_revocation;
+use super::lock_holder::write_lock_holder;
 use super::rows::{execute, number, only, signed};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::metrics::metrics;
@@ -69,6 +70,27 @@ impl UpkeepStore for SqliteStore {
             let census = self.connections.read(|db| census(db, now))?;
             metrics().store("count", began.elapsed());
             Ok(census)
+        })
+    }
+
+    fn accepts_changes(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let Err(error) = self.connections.write(|_| Ok(())).await else {
+                return Ok(());
+            };
+            let path = self.connections.look(|db| Ok(db.path().map(str::to_owned)));
+            Err(
+                match path
+                    .ok()
+                    .flatten()
+                    .and_then(|path| write_lock_holder(&path))
+                {
+                    Some(holder) => StoreError::Unusable {
+                        detail: format!("{holder} holds its write lock"),
+                    },
+                    None => error,
+                },
+            )
         })
     }
 

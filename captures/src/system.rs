@@ -1,5 +1,6 @@
 //! What the system tells about programs.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,20 +54,33 @@ pub fn peak_memory(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The processor time that a process has used in all its threads, in user and kernel mode; the
-/// system counts it in hundredths of a second.
-#[must_use]
-pub fn cpu_time(pid: u32) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything: the fields are counted behind it (proc(5)).
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let ticks: u64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    Some(Duration::from_millis(ticks * 10))
+/// The processor time that each thread of a process has used so far, exactly.
+#[derive(Debug)]
+pub struct CpuTimes(HashMap<String, Duration>);
+
+impl CpuTimes {
+    /// That of the process until now; nothing if it has ended.
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        // A thread may end meanwhile.
+        let times = tasks.flatten().filter_map(|task| {
+            let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let nanos = stat.split_whitespace().next()?.parse().ok()?;
+            let name = task.file_name().into_string().ok()?;
+            Some((name, Duration::from_nanos(nanos)))
+        });
+        Some(Self(times.collect()))
+    }
+
+    /// What the threads that are there now have used since then.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Duration {
+        self.0
+            .iter()
+            .map(|(task, now)| now.saturating_sub(earlier.0.get(task).copied().unwrap_or_default()))
+            .sum()
+    }
 }
 
 /// The processor time that this process has used in all its threads, exactly.

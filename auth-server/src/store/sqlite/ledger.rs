@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use time::{Duration, OffsetDateTime};
 
 use super::connections::Write;
-use super::rows::{count, counted, execute, only, optional_time, value};
+use super::rows::{count, counted, execute, only, optional_time, signed, value};
 use crate::store::{
     Issuance, LISTED_AT_LEAST, MAX_CURRENT, MAX_CURRENT_OF_DEVICE, MAX_ISSUED, MAX_LISTABLE,
     MAX_RENEWALS, StoreError, WINDOW,
@@ -142,12 +142,21 @@ fn demand_few(tx: &Write<'_>, alias: &Alias, now: OffsetDateTime) -> Result<(), 
     }
 }
 
-/// Refuses everybody when the list of revoked certificates could become too long.
+/// Refuses everybody when the list of revoked certificates could become too long. To count those that
+/// it may name takes the longer the more there are: a number that is never below theirs rises with
+/// each certificate, and is counted anew only when it has reached the bound.
 fn demand_room(tx: &Write<'_>, now: OffsetDateTime) -> Result<(), StoreError> {
-    match listable(tx, now - LISTED_AT_LEAST)? {
-        listable if listable < u64::from(MAX_LISTABLE) => Ok(()),
-        _ => Err(StoreError::LedgerFull),
+    let bound = u64::from(MAX_LISTABLE);
+    let last = "SELECT value FROM counters WHERE name = 'listable'";
+    let at_most = match only(tx, last, [], counted)? {
+        at_most if at_most < bound => at_most,
+        _ => listable(tx, now - LISTED_AT_LEAST)?,
+    };
+    if at_most >= bound {
+        return Err(StoreError::LedgerFull);
     }
+    let next = "UPDATE counters SET value = ? WHERE name = 'listable'";
+    execute(tx, next, [signed(at_most + 1)?]).map(drop)
 }
 
 /// Members' certificates that ended at `since` or later.

@@ -44,6 +44,7 @@ const STEPS: &[M<'static>] = &[
     migration!("0008_bounds"),
     migration!("0009_told_entries"),
     migration!("0011_origins"),
+    migration!("0012_room"),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -92,12 +92,12 @@ pub enum Command {
     Config(ConfigCommand),
     /// Write everything but the passphrase into one new file; works while the server runs
     Backup {
-        /// The file, which must not exist
+        /// The file, which must not exist; - for standard output
         file: PathBuf,
     },
     /// Make the authority of a backup again, in a folder without one
     Restore {
-        /// A file that `backup` wrote
+        /// A file that `backup` wrote; - for standard input
         file: PathBuf,
     },
     /// Look whether everything is in order, and say what to do

@@ -82,12 +82,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
-    let announced = body.size_hint().exact().map(usize::try_from);
-    let room = match announced {
-        Some(Ok(announced)) if announced <= MAX_BODY_BYTES => announced,
-        Some(_) => return Err(Problem::TooLarge),
-        None => MAX_BODY_BYTES,
-    };
+    let announced = body.size_hint().exact().unwrap_or(u64::MAX);
+    let room = usize::try_from(announced).map_or(MAX_BODY_BYTES, |room| room.min(MAX_BODY_BYTES));
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::Malformed)?;

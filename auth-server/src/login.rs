@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::{App, Remote};
 use crate::store::{Password, PasswordChange, PasswordHash, User, UserState};
-use crate::throttle::{Attempt, Bar};
+use crate::throttle::{Attempt, Bar, UnderCheck};
 
 /// Who somebody says to be.
 #[derive(Deserialize)]
@@ -33,6 +33,8 @@ pub struct Known {
     password: SecretString,
     attempt: Attempt,
     place: Place,
+    /// Until the success is recorded.
+    _under_check: UnderCheck,
 }
 
 /// Somebody who has just logged in with a password of his own choice. Made only by
@@ -78,9 +80,11 @@ pub async fn check(
         None => attempt,
     };
     demand_patience(app, &attempt).await?;
-    let place = app.passwords.queue().place(Some(remote.source())).await?;
-    // Again, with the place in hand: no more guesses run at once than there are places.
-    demand_patience(app, &attempt).await?;
+    let place = app.passwords.queue().place(attempt.lane()).await?;
+    // Again, with the place in hand, and now for the others that are being checked too.
+    let now = OffsetDateTime::now_utc();
+    let begun = attempt.begin(app.store.as_ref(), &app.checks, now).await?;
+    let under_check = begun.map_err(Problem::TooManyAttempts)?;
     let bar = attempt
         .bar(app.store.as_ref(), OffsetDateTime::now_utc())
         .await?;
@@ -102,13 +106,14 @@ pub async fn check(
             password: claim.password,
             attempt,
             place,
+            _under_check: under_check,
         }),
         Err(outcome) => {
             // The audit log has it too; here the request's id stands beside it.
             let tried = alias.as_ref().map_or("(no alias)", Alias::as_str);
             tracing::info!(alias = tried, outcome, "refused a login");
             attempt.failed(app.store.as_ref(), outcome, now).await?;
-            drop(place);
+            drop((place, under_check));
             Err(match bar {
                 Some(bar) => Problem::TooManyAttempts(bar.wait).into(),
                 None => Problem::Unauthorized.into(),

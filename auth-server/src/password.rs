@@ -10,7 +10,7 @@ use common::password::normalise;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-pub use queue::{PasswordQueue, Place};
+pub use queue::{Lane, PasswordQueue, Place};
 pub use rules::{WeakPassword, check_new};
 
 use crate::store::PasswordHash;
@@ -163,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_logs_in_as_an_unknown_person() {
         let checker = PasswordChecker::new(1).unwrap();
-        let place = checker.queue().place(None).await.unwrap();
+        let place = checker.queue().place(Lane::Administration).await.unwrap();
         let answer = checker
             .matches(place, SecretString::from("anything"), None)
             .await;

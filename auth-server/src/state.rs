@@ -14,7 +14,7 @@ use crate::password::PasswordChecker;
 use crate::publish::CrlPublisher;
 use crate::store::Store;
 use crate::store_watch::StoreWatch;
-use crate::throttle::Source;
+use crate::throttle::{Checks, Source};
 
 /// The server's parts.
 pub struct App {
@@ -30,6 +30,8 @@ pub struct App {
     pub store_watch: StoreWatch,
     /// Bounded room for hashing.
     pub passwords: PasswordChecker,
+    /// Passwords that are being checked.
+    pub checks: Checks,
     /// The current CRL.
     pub crl: CrlPublisher,
     /// The root certificate, PEM.

@@ -64,12 +64,11 @@ fn a_lock_that_is_held_is_told_by_log_metrics_health_and_doctor() {
     eventually("health", PATIENCE, || health(&server) == 503);
     assert_eq!(server.counted("orgshare_store_failing "), 1);
     let holder = format!("process {} (", std::process::id());
-    let told = server.log();
-    let line = told
-        .lines()
-        .find(|line| line.contains("takes no changes"))
-        .unwrap();
-    assert!(line.contains(&holder), "{line}");
+    eventually("the log", PATIENCE, || {
+        let told = server.log();
+        let line = told.lines().find(|line| line.contains("takes no changes"));
+        line.is_some_and(|line| line.contains(&holder))
+    });
     let found = doctor();
     let line = found
         .lines()

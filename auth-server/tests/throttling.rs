@@ -5,7 +5,7 @@
 use auth_server::audit::Actor;
 use auth_server::store::sqlite::SqliteStore;
 use auth_server::store::{AttemptStore, Password, PasswordHash, UserStore};
-use auth_server::throttle::{Attempt, Source, prune};
+use auth_server::throttle::{Attempt, Checks, Source, UnderCheck, prune};
 use common::identity::Fingerprint;
 use root_ca::Serial;
 use tempfile::TempDir;
@@ -453,4 +453,36 @@ async fn a_busy_address_is_not_slow_for_honest_mistakes() {
         }
     }
     assert!((90..=97).contains(&count), "{count}");
+}
+
+/// Those of sixteen guesses at once that are let in.
+async fn at_once(store: &SqliteStore, checks: &Checks, now: OffsetDateTime) -> Vec<UnderCheck> {
+    let mut begun = Vec::new();
+    for _ in 0..16 {
+        begun.extend(attempt("alice").begin(store, checks, now).await.unwrap());
+    }
+    begun
+}
+
+#[tokio::test]
+async fn who_asks_many_times_at_once_gets_no_more_guesses() {
+    let (_dir, store) = store().await;
+    let (checks, now) = (Checks::default(), noon());
+    // As many as are free.
+    let begun = at_once(&store, &checks, now).await;
+    assert_eq!(begun.len(), 5);
+    for _ in &begun {
+        fails(&store, &attempt("alice"), now).await;
+    }
+    drop(begun);
+    assert!(at_once(&store, &checks, now).await.is_empty());
+    // And one whenever a delay is over.
+    let mut later = now;
+    for _ in 0..4 {
+        later += Duration::minutes(14);
+        let begun = at_once(&store, &checks, later).await;
+        assert_eq!(begun.len(), 1);
+        fails(&store, &attempt("alice"), later).await;
+        drop(begun);
+    }
 }

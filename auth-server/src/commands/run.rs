@@ -32,6 +32,7 @@ use crate::signals::Signals;
 use crate::state::App;
 use crate::store::Store;
 use crate::store_watch::StoreWatch;
+use crate::throttle::Checks;
 use crate::tls::{self, CurrentCertificate};
 use crate::ui;
 
@@ -141,6 +142,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         renewal_grace: start.config.renewal_grace,
         store,
         passwords: PasswordChecker::new(parallel).map_err(|error| other(&error))?,
+        checks: Checks::default(),
         crl,
         denials: Denials::default(),
         store_watch: StoreWatch::default(),

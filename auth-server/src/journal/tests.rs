@@ -7,6 +7,7 @@ use crate::password::PasswordChecker;
 use crate::publish::CrlPublisher;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{AuditStore, Store};
+use crate::throttle::Checks;
 use common::identity::Alias;
 use root_ca::{Authority, KeyType, Profile, ProfileConfig, SoftwareKey};
 
@@ -27,6 +28,7 @@ async fn app(folder: &std::path::Path, now: OffsetDateTime) -> App {
         passwords: PasswordChecker::new(1).unwrap(),
         renewal_grace: Duration::ZERO,
         root_pem: String::new(),
+        checks: Checks::default(),
         denials: Denials::default(),
         store_watch: crate::store_watch::StoreWatch::default(),
     }

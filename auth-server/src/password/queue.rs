@@ -1,70 +1,95 @@
-//! Bounded room for hashing: so many at once, so many waiting, and no more; and of those that one
-//! source waits with a part only, so that the rest is for others.
+//! Bounded room for hashing: so many at once, so many waiting, and no more. Members who show a
+//! certificate and strangers take turns, and among each of them the lanes do, so that no crowd from a few
+//! places keeps anybody else out.
 
-use std::collections::HashMap;
+mod lanes;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use secrecy::SecretString;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
+
+pub use lanes::Lane;
+use lanes::Lanes;
 
 use super::{PasswordError, hash};
 use crate::metrics::metrics;
 use crate::store::PasswordHash;
-use crate::throttle::Source;
 
-/// Logins that may wait for a place: about ten seconds of work on two cores.
+/// Logins that may wait for a place, of members and of strangers each: about ten seconds of work on two
+/// cores.
 const MAX_WAITING: usize = 128;
-/// Places that one source has, waiting or not: about a second of work on two cores. A right password
-/// is not slowed down by throttling, and must not keep others from logging in.
-const MAX_PER_SOURCE: usize = 16;
+/// Those that may wait in one lane: about a second of work on two cores.
+const MAX_PER_LANE: usize = 16;
 
 /// The room. Clones share it.
 #[derive(Debug, Clone)]
 pub struct PasswordQueue {
-    parallel: usize,
-    working: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
-    sources: Arc<Sources>,
+    room: Arc<Room>,
 }
 
-/// How many places each source has.
-#[derive(Debug, Default)]
-struct Sources(Mutex<HashMap<Source, usize>>);
-
-impl Sources {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Source, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enter(self: &Arc<Self>, source: Source) -> Option<Share> {
-        let mut taken = self.lock();
-        let own = taken.entry(source).or_default();
-        if *own >= MAX_PER_SOURCE {
-            return None;
-        }
-        *own += 1;
-        Some(Share {
-            sources: self.clone(),
-            source,
-        })
-    }
-}
-
-/// One place of a source.
 #[derive(Debug)]
-struct Share {
-    sources: Arc<Sources>,
-    source: Source,
+struct Room {
+    parallel: usize,
+    state: Mutex<State>,
 }
 
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut taken = self.sources.lock();
-        if let Some(own) = taken.get_mut(&self.source) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.source);
+#[derive(Debug, Default)]
+struct State {
+    working: usize,
+    known: Lanes<Waiter>,
+    strangers: Lanes<Waiter>,
+    /// Whose turn it is next, if both wait.
+    strangers_next: bool,
+}
+
+/// Takes the place when its turn has come; nothing takes it any more when who waited has gone away.
+type Waiter = oneshot::Sender<Place>;
+
+impl State {
+    fn lanes_of(&mut self, lane: &Lane) -> &mut Lanes<Waiter> {
+        match lane.is_known() {
+            true => &mut self.known,
+            false => &mut self.strangers,
+        }
+    }
+
+    /// Whose turn it is.
+    fn next(&mut self) -> Option<Waiter> {
+        let strangers_first = self.strangers_next;
+        self.strangers_next = !strangers_first;
+        let (first, second) = match strangers_first {
+            true => (&mut self.strangers, &mut self.known),
+            false => (&mut self.known, &mut self.strangers),
+        };
+        first.pop().or_else(|| second.pop())
+    }
+}
+
+impl Room {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a place that is free on to whoever is next.
+    fn pass_on(self: &Arc<Self>) {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                let next = state.next();
+                if next.is_none() {
+                    state.working -= 1;
+                }
+                next
+            };
+            let Some(waiter) = next else {
+                return;
+            };
+            match waiter.send(Place::new(self)) {
+                Ok(()) => return,
+                // Whoever waited has gone away: the place is still free.
+                Err(place) => place.forget(),
             }
         }
     }
@@ -73,42 +98,69 @@ impl Drop for Share {
 /// The right to hash one password, held while it lasts.
 #[derive(Debug)]
 pub struct Place {
-    _working: OwnedSemaphorePermit,
-    _queue: OwnedSemaphorePermit,
-    _share: Option<Share>,
+    room: Option<Arc<Room>>,
+}
+
+impl Place {
+    fn new(room: &Arc<Room>) -> Self {
+        Self {
+            room: Some(room.clone()),
+        }
+    }
+
+    /// Does not hand the place on.
+    fn forget(mut self) {
+        self.room = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            room.pass_on();
+        }
+    }
 }
 
 impl PasswordQueue {
     /// Room for `parallel` hashes at once.
     pub fn new(parallel: usize) -> Self {
-        let parallel = parallel.max(1);
         Self {
-            parallel,
-            working: Arc::new(Semaphore::new(parallel)),
-            queue: Arc::new(Semaphore::new(parallel + MAX_WAITING)),
-            sources: Arc::default(),
+            room: Arc::new(Room {
+                parallel: parallel.max(1),
+                state: Mutex::default(),
+            }),
         }
     }
 
-    /// Waits for a place; for an administrator without a share of any source.
+    /// Waits for a place.
     ///
     /// # Errors
-    /// [`PasswordError::Busy`] when the queue is full, or the source's share of it.
-    pub async fn place(&self, source: Option<Source>) -> Result<Place, PasswordError> {
-        let share = match source {
-            Some(source) => Some(self.sources.enter(source).ok_or(PasswordError::Busy)?),
-            None => None,
-        };
-        let queue = self.queue.clone().try_acquire_owned();
-        let queue = queue.map_err(|_| PasswordError::Busy)?;
+    /// [`PasswordError::Busy`] when there is no room to wait, or somebody else needs it more.
+    pub async fn place(&self, lane: Lane) -> Result<Place, PasswordError> {
         let began = Instant::now();
-        let working = self.working.clone().acquire_owned().await;
+        let place = match self.enter(lane)? {
+            Entered::At(place) => place,
+            // The other end is dropped by whoever displaces it.
+            Entered::Behind(turn) => turn.await.map_err(|_| PasswordError::Busy)?,
+        };
         metrics().waited_for_place(began.elapsed());
-        Ok(Place {
-            _working: working.map_err(|_| PasswordError::Busy)?,
-            _queue: queue,
-            _share: share,
-        })
+        Ok(place)
+    }
+
+    fn enter(&self, lane: Lane) -> Result<Entered, PasswordError> {
+        let mut state = self.room.lock();
+        if state.working < self.room.parallel {
+            state.working += 1;
+            return Ok(Entered::At(Place::new(&self.room)));
+        }
+        let (waiter, turn) = oneshot::channel();
+        let lanes = state.lanes_of(&lane);
+        lanes.retain(|waiter| !waiter.is_closed());
+        match lanes.push(lane, waiter) {
+            Ok(_displaced) => Ok(Entered::Behind(turn)),
+            Err(_) => Err(PasswordError::Busy),
+        }
     }
 
     /// Waits for a place and hashes on the blocking pool.
@@ -116,7 +168,7 @@ impl PasswordQueue {
     /// # Errors
     /// [`PasswordError::Busy`] when the queue is full, or [`PasswordError::Failed`].
     pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, PasswordError> {
-        let place = self.place(None).await?;
+        let place = self.place(Lane::Administration).await?;
         tokio::task::spawn_blocking(move || {
             let _place = place;
             hash(&password)
@@ -127,12 +179,17 @@ impl PasswordQueue {
 
     /// How many places are taken, and how many wait for one.
     pub fn load(&self) -> (usize, usize) {
-        let inside = (self.parallel + MAX_WAITING).saturating_sub(self.queue.available_permits());
-        let working = self
-            .parallel
-            .saturating_sub(self.working.available_permits());
-        (working, inside.saturating_sub(working))
+        let room = self.room.lock();
+        (room.working, room.known.len() + room.strangers.len())
     }
+}
+
+/// Where who came in stands.
+enum Entered {
+    /// At a place.
+    At(Place),
+    /// Behind others; the place comes when it is free.
+    Behind(oneshot::Receiver<Place>),
 }
 
 #[cfg(test)]
@@ -142,18 +199,22 @@ mod tests {
     use std::pin::Pin;
 
     use super::*;
+    use crate::throttle::Source;
 
     type Waiting = Pin<Box<dyn Future<Output = Result<Place, PasswordError>>>>;
 
-    fn source(number: usize) -> Source {
-        let number = u8::try_from(number).unwrap();
-        Source::of(Ipv4Addr::new(192, 0, 2, number).into())
+    fn source(number: u8) -> Lane {
+        Lane::Strangers(Source::of(Ipv4Addr::new(192, 0, 2, number).into()))
+    }
+
+    fn member(alias: &str) -> Lane {
+        Lane::Member(alias.parse().unwrap())
     }
 
     /// Stands in the queue.
-    async fn wait(queue: &PasswordQueue, source: Option<Source>) -> Waiting {
+    async fn wait(queue: &PasswordQueue, lane: Lane) -> Waiting {
         let queue = queue.clone();
-        let mut place: Waiting = Box::pin(async move { queue.place(source).await });
+        let mut place: Waiting = Box::pin(async move { queue.place(lane).await });
         tokio::select! {
             biased;
             _ = &mut place => panic!("there is no place, or at once"),
@@ -162,38 +223,77 @@ mod tests {
         place
     }
 
+    /// Whether the turn has come.
+    async fn is_there(waiting: &mut Waiting) -> bool {
+        tokio::select! {
+            biased;
+            place = waiting => place.is_ok(),
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn crowds_from_many_sources_keep_no_member_and_no_lone_stranger_out() {
+        let queue = PasswordQueue::new(1);
+        let mut first = Some(queue.place(source(0)).await.unwrap());
+        let mut crowd = Vec::new();
+        for number in 0..MAX_WAITING {
+            let number = u8::try_from(number % 9).unwrap();
+            crowd.push(wait(&queue, source(number)).await);
+        }
+        assert_eq!(queue.load(), (1, MAX_WAITING));
+        let mut alice = wait(&queue, member("alice")).await;
+        let mut lone = wait(&queue, source(99)).await;
+        first.take();
+        assert!(is_there(&mut alice).await);
+        // Each of the nine has one turn before.
+        for number in 0..9 {
+            assert!(!is_there(&mut lone).await, "{number}");
+            let turn = crowd.remove(0);
+            drop(turn.await.unwrap());
+        }
+        assert!(is_there(&mut lone).await);
+    }
+
+    #[tokio::test]
+    async fn members_in_crowds_do_not_keep_strangers_out() {
+        let queue = PasswordQueue::new(1);
+        let first = queue.place(source(0)).await.unwrap();
+        let mut members = Vec::new();
+        for number in 0..MAX_WAITING {
+            let alias = format!("member-{}", number % 20);
+            members.push(wait(&queue, member(&alias)).await);
+        }
+        let mut stranger = wait(&queue, source(1)).await;
+        drop(first);
+        drop(members.remove(0).await.unwrap());
+        assert!(is_there(&mut stranger).await);
+    }
+
     #[tokio::test]
     async fn a_full_queue_refuses_instead_of_growing() {
         let queue = PasswordQueue::new(1);
-        let first = queue.place(None).await.unwrap();
+        let first = queue.place(source(0)).await.unwrap();
         let mut waiting = Vec::new();
-        for number in 0..MAX_WAITING {
-            waiting.push(wait(&queue, Some(source(number % 16))).await);
+        for number in 0..u8::try_from(MAX_WAITING).unwrap() {
+            waiting.push(wait(&queue, source(number)).await);
         }
-        let another = queue.place(Some(source(99))).await;
+        let another = queue.place(source(200)).await;
         assert_eq!(another.unwrap_err(), PasswordError::Busy);
-        let secret = SecretString::from("a new one");
-        assert_eq!(queue.hash(secret).await, Err(PasswordError::Busy));
         drop(first);
         assert!(waiting.remove(0).await.is_ok());
     }
 
     #[tokio::test]
-    async fn one_source_gets_its_share_of_the_queue_and_no_more() {
+    async fn who_gives_up_leaves_the_turn_to_the_next_one() {
         let queue = PasswordQueue::new(1);
-        let first = queue.place(Some(source(1))).await.unwrap();
-        let mut waiting = Vec::new();
-        for _ in 1..MAX_PER_SOURCE {
-            waiting.push(wait(&queue, Some(source(1))).await);
-        }
-        let one_more = queue.place(Some(source(1))).await;
-        assert_eq!(one_more.unwrap_err(), PasswordError::Busy);
-        let others = wait(&queue, Some(source(2))).await;
-        // A client that gives up leaves its place to another one.
-        drop(waiting.pop());
-        waiting.push(wait(&queue, Some(source(1))).await);
-        drop((first, waiting));
-        assert!(others.await.is_ok());
-        assert!(queue.sources.lock().is_empty());
+        let first = queue.place(source(0)).await.unwrap();
+        let gone = wait(&queue, source(1)).await;
+        let next = wait(&queue, source(2)).await;
+        drop(gone);
+        drop(first);
+        drop(next.await.unwrap());
+        assert_eq!(queue.load(), (0, 0));
+        assert!(queue.place(source(3)).await.is_ok());
     }
 }

@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A client that keeps the server waiting for less than that is never cut: the end of an answer may
 /// still be on its way to it.
 const MOMENT: Duration = Duration::from_millis(50);
+/// A client that has sent nothing at all for that long is cut first, too: the first bytes of a handshake
+/// come with half of what a packet takes there and back.
+const SILENT: Duration = GRACE;
 /// A client that keeps the server waiting for that long is cut first, however few its source holds.
 const STALE: Duration = Duration::from_secs(5);
 /// A client that takes less of its answer than it may is left alone for that long: what was lost on a
@@ -45,6 +48,8 @@ enum Turn {
 struct Connection {
     source: Source,
     turn: Turn,
+    /// Whether it has sent anything at all.
+    heard: bool,
     /// Since when there is more for the client than it takes.
     untaken: Option<Instant>,
     /// Dropped to end the connection.
@@ -91,9 +96,10 @@ impl State {
     }
 
     /// Whom a newcomer from `source` may replace, of those whose client keeps the server waiting: one
-    /// who has not gone on for long; else one of its own source, or of those that hold more. The busiest
-    /// source's goes first, and of that one who let the server wait longest; where none has let it wait,
-    /// the oldest, so that who asks without pause keeps nobody out.
+    /// who has not gone on for long, or never begun; else one of its own source, or of those that hold
+    /// more. The busiest source's goes first, and of that one who has sent nothing yet, then one who let
+    /// the server wait longest; where none has let it wait, the oldest, so that who asks without pause
+    /// keeps nobody out.
     fn replaceable(&self, source: Source, own_alone: bool, now: Instant) -> Option<u64> {
         let own = self.count_of(source);
         let order = |(id, connection): (&u64, &Connection)| {
@@ -101,10 +107,12 @@ impl State {
             let waited = now.duration_since(since);
             let theirs = self.count_of(connection.source);
             let is_own = connection.source == source;
-            let is_in_reach = is_own || (!own_alone && (theirs > own || waited >= STALE));
+            let is_stale = waited >= STALE || (!connection.heard && waited >= SILENT);
+            let is_in_reach = is_own || (!own_alone && (theirs > own || is_stale));
             let young = (waited < GRACE).then_some(*id);
             let since = young.is_none().then_some(since);
-            is_in_reach.then_some((waited < STALE, Reverse(theirs), young, since, *id))
+            let heard = connection.heard;
+            is_in_reach.then_some((!is_stale, Reverse(theirs), heard, young, since, *id))
         };
         self.connections
             .iter()
@@ -162,6 +170,7 @@ impl Places {
         let connection = Connection {
             source,
             turn: Turn::Client(now),
+            heard: false,
             untaken: None,
             _held: held,
         };
@@ -214,6 +223,14 @@ impl Turns {
         if let Some(connection) = state.connections.get_mut(&self.id) {
             change(connection);
         }
+    }
+
+    /// The client has sent its first bytes: a handshake goes on from here.
+    pub(super) fn heard(&self, now: Instant) {
+        self.tell(|connection| {
+            connection.heard = true;
+            connection.turn = Turn::Client(now);
+        });
     }
 
     /// The client has sent a header, and a body is to follow, or not.

@@ -20,6 +20,7 @@ const SLOWEST_BYTES_PER_SEC: u32 = 16 * 1024;
 pub(super) struct Watched<S> {
     stream: S,
     turns: Turns,
+    heard: bool,
     /// Since when more was to be written than the client took; what it took since then has moved this
     /// on, by the time that the slowest would have needed for it.
     untaken: Option<Instant>,
@@ -30,6 +31,7 @@ impl<S> Watched<S> {
         Self {
             stream,
             turns,
+            heard: false,
             untaken: None,
         }
     }
@@ -66,7 +68,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if !self.heard && buffer.filled().len() > before {
+            self.heard = true;
+            self.turns.heard(Instant::now());
+        }
+        read
     }
 }
 

@@ -19,6 +19,7 @@
 mod allowance;
 mod rule;
 mod source;
+mod under_check;
 
 use std::time::Duration;
 
@@ -30,8 +31,10 @@ pub use allowance::of_details;
 use allowance::{MEMBER_PERIOD, of_password};
 use rule::{DEVICES, PAIR, Rule, SOURCE, STRANGERS};
 pub use source::Source;
+pub use under_check::{Checks, UnderCheck};
 
 use crate::audit::{Action, Actor, Event};
+use crate::password::Lane;
 use crate::store::{Counted, FailedLogin, PasswordChange, Run, Store, StoreError, SuccessfulLogin};
 
 /// How long a source is an alias's home after a login from there.
@@ -75,6 +78,14 @@ impl Attempt {
         Self { device, ..self }
     }
 
+    /// Where it waits for its password to be checked.
+    pub fn lane(&self) -> Lane {
+        match (&self.alias, &self.device) {
+            (Some(alias), Some(_)) => Lane::Member(alias.clone()),
+            _ => Lane::Strangers(self.source),
+        }
+    }
+
     /// Who it turned out to be, for the audit log.
     fn member(&self, alias: &Alias) -> Actor {
         Actor::member(alias, self.source)
@@ -96,6 +107,32 @@ impl Attempt {
             .zip(rules)
             .filter_map(|(attempts, rule)| attempts.and_then(|attempts| rule.wait(attempts, now)));
         Ok(waits.max())
+    }
+
+    /// Begins the check of the password, unless this attempt must wait, whoever it turns out to be. Other
+    /// attempts that are being checked count as failures of this moment.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn begin(
+        &self,
+        store: &dyn Store,
+        checks: &Checks,
+        now: OffsetDateTime,
+    ) -> Result<Result<UnderCheck, Duration>, StoreError> {
+        let (subjects, rules): (Vec<String>, Vec<&Rule>) = self.delays().into_iter().unzip();
+        // Before the look at what was counted: else one that ends in between would be in neither.
+        let (under_check, others) = checks.begin(&subjects);
+        let found = store.attempts(&subjects).await?;
+        let waits = found
+            .iter()
+            .zip(rules)
+            .zip(others)
+            .filter_map(|((attempts, rule), others)| rule.wait_beside(*attempts, others, now));
+        Ok(match waits.max() {
+            None => Ok(under_check),
+            Some(wait) => Err(wait),
+        })
     }
 
     /// Whether strangers may not try the alias any more. To be looked up before the password is

@@ -40,6 +40,9 @@ pub(super) const STRANGERS: Rule = Rule {
     forget_after: time::Duration::days(365),
 };
 
+/// About as long as one password takes to be checked, in the whole seconds of `Retry-After`.
+const ONE_CHECK: Duration = Duration::from_secs(1);
+
 /// How failures slow down what follows. Where a delay passes, one failure is forgotten for each
 /// longest delay without another one: whoever never waits longer than he must fails no more often in the
 /// long run than who waits the longest delay each time, and nothing else forgets them, a login neither.
@@ -88,6 +91,25 @@ impl Rule {
         let rest = self.delay_secs(attempts.failures).saturating_sub(over);
         (rest > 0).then_some(Duration::from_secs(rest))
     }
+
+    /// The same, while so many others are being checked, each of which may become a failure at this moment.
+    pub(super) fn wait_beside(
+        &self,
+        attempts: Option<Attempts>,
+        others: u32,
+        now: OffsetDateTime,
+    ) -> Option<Duration> {
+        if others == 0 {
+            return attempts.and_then(|attempts| self.wait(attempts, now));
+        }
+        let failures = attempts.map_or(0, |attempts| attempts.failures);
+        let counted = Attempts {
+            failures: failures.saturating_add(others),
+            last_at: now,
+        };
+        // They are not failures yet: it is enough to wait for what becomes of them.
+        self.wait(counted, now).map(|_| ONE_CHECK)
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +123,23 @@ mod tests {
         assert_eq!(PAIR.delay_secs(1000), 900);
         assert_eq!(SOURCE.delay_secs(29), 0);
         assert_eq!(SOURCE.delay_secs(u32::MAX), 60);
+    }
+
+    #[test]
+    fn others_that_are_being_checked_count_as_failures_of_this_moment() {
+        let now = OffsetDateTime::UNIX_EPOCH + time::Duration::days(1);
+        let long_ago = |failures| {
+            Some(Attempts {
+                failures,
+                last_at: now - time::Duration::hours(1),
+            })
+        };
+        assert_eq!(PAIR.wait_beside(None, 4, now), None);
+        assert_eq!(PAIR.wait_beside(None, 5, now), Some(ONE_CHECK));
+        assert_eq!(PAIR.wait_beside(long_ago(4), 0, now), None);
+        assert_eq!(PAIR.wait_beside(long_ago(4), 1, now), Some(ONE_CHECK));
+        assert_eq!(PAIR.wait_beside(long_ago(9), 0, now), None);
+        assert_eq!(PAIR.wait_beside(long_ago(9), 1, now), Some(ONE_CHECK));
     }
 
     #[test]

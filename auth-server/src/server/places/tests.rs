@@ -13,7 +13,14 @@ impl Door {
         }
     }
 
+    /// A connection that has sent something.
     fn take(&self, address: &str) -> Option<Place> {
+        let place = self.take_silent(address)?;
+        place.turns().heard(self.now);
+        Some(place)
+    }
+
+    fn take_silent(&self, address: &str) -> Option<Place> {
         let source = Source::of(address.parse().unwrap());
         self.places.take(source, self.now)
     }
@@ -245,4 +252,42 @@ fn who_has_taken_all_is_in_nobody_s_debt() {
     }
     door.now += Duration::from_secs(3600);
     assert!(door.take("203.0.113.1").is_none());
+}
+
+#[test]
+fn a_crowd_that_sends_nothing_keeps_out_nobody_and_cuts_nobody() {
+    let mut door = Door::new();
+    let addresses = (0..MAX_CONNECTIONS).map(|n| format!("198.18.{}.{}", n / 256, n % 256));
+    let mut crowd: Vec<_> = addresses
+        .map(|address| door.take_silent(&address).unwrap())
+        .collect();
+    door.now += SILENT;
+    let mut office = door.fill("192.0.2.1", 8);
+    assert!(!office.iter_mut().any(is_lost));
+    assert_eq!(
+        crowd.iter_mut().map(is_lost).filter(|lost| *lost).count(),
+        8
+    );
+    // More of the crowd come, and replace each other.
+    door.now += MOMENT;
+    let more: Vec<_> = (0..100)
+        .filter_map(|n| door.take_silent(&format!("203.0.113.{n}")))
+        .collect();
+    assert_eq!(more.len(), 100);
+    assert!(!office.iter_mut().any(is_lost));
+}
+
+#[test]
+fn at_one_address_who_sends_nothing_makes_room_first() {
+    let mut door = Door::new();
+    let mut honest = door.fill("192.0.2.1", 8);
+    let _silent: Vec<_> = (0..MAX_CONNECTIONS_PER_SOURCE - 8)
+        .map(|_| door.take_silent("192.0.2.1").unwrap())
+        .collect();
+    door.now += MOMENT;
+    let more: Vec<_> = (0..50)
+        .filter_map(|_| door.take_silent("192.0.2.1"))
+        .collect();
+    assert_eq!(more.len(), 50);
+    assert!(!honest.iter_mut().any(is_lost));
 }

@@ -1,5 +1,7 @@
 //! The dialogue of the auth server, in a real terminal, compared line by line.
 
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use captures::dialogue::compare;
@@ -53,7 +55,11 @@ fn people_are_added_before_the_server_starts() -> Result<()> {
     let organisation = Organisation::init("Example")?;
     let port = free_port()?;
     let mut terminal = start(&organisation, port)?;
-    terminal.answer(ADD, "t")?;
+    terminal.expect(ADD)?;
+    // Nobody is let in who would wait for the administrator's answer.
+    let refused = TcpStream::connect(("127.0.0.1", port)).map(drop);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    terminal.type_line("t")?;
     terminal.answer("Enter Alias: ", "user3")?;
     type_password(&mut terminal, PASSWORD)?;
     terminal.answer(ADD, "f")?;

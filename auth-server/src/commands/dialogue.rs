@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::identity::{Alias, OrgRoot, Role};
 
-use super::run::{Start, bind, open_authority, serve};
+use super::run::{Start, open_authority, reserve, serve};
 use super::{init, root, secrets};
 use crate::administration::{Administration, GivenRole, Local, NewPassword};
 use crate::config::Config;
@@ -35,7 +35,7 @@ pub async fn start(
         true => home.config(&run.given)?,
         false => Config::new(&run.given)?,
     };
-    let listener = bind(&config.listen).await?;
+    let address = reserve(&config.listen).await?;
     let passphrase_file = passphrase_file.as_deref();
     let authority = if home.is_initialised() {
         open_authority(home, passphrase_file, true).await?
@@ -46,7 +46,7 @@ pub async fn start(
     let organisation = authority.root().clone();
     let config = home.config(&run.given)?;
     let store = home.store(&organisation).await?;
-    let bound = listener.local_addr().ok();
+    let bound = address.local_addr().ok();
     ui::trust_line(
         organisation.display_name(),
         &organisation.fingerprint().to_string(),
@@ -54,7 +54,7 @@ pub async fn start(
     );
     let start = Start {
         run,
-        listener,
+        address,
         config,
         store,
         authority,

@@ -1,5 +1,6 @@
 //! `run`: opens everything, and serves until a signal.
 
+mod reserve;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 pub use super::unseal::open_authority;
+pub use reserve::{Reserved, reserve};
 
 use super::dialogue;
 use crate::config::Config;
@@ -40,8 +42,8 @@ use crate::ui;
 pub struct Start {
     /// How to serve.
     pub run: Run,
-    /// The bound socket.
-    pub listener: TcpListener,
+    /// Where it will listen.
+    pub address: Reserved,
     /// The settings.
     pub config: Config,
     /// The store.
@@ -70,12 +72,12 @@ pub async fn run(
         ui::start_log(config.log_format, false);
     }
     let store = home.store(&root).await?;
-    let listener = bind(&config.listen).await?;
+    let address = reserve(&config.listen).await?;
     let authority = open_authority(home, passphrase_file.as_deref(), run.may_prompt).await?;
     let in_dialogue = run.add_users;
     let start = Start {
         run,
-        listener,
+        address,
         config,
         store,
         authority,
@@ -83,31 +85,6 @@ pub async fn run(
         in_dialogue,
     };
     serve(home, start).await
-}
-
-/// Binds the first address that can be bound.
-///
-/// # Errors
-/// Why the first one cannot.
-pub async fn bind(addresses: &[String]) -> Result<TcpListener, Failure> {
-    let mut first = None;
-    for address in addresses {
-        match TcpListener::bind(address).await {
-            Ok(listener) => return Ok(listener),
-            Err(error) => first = first.or(Some((address, error))),
-        }
-    }
-    let Some((address, error)) = first else {
-        return Err(Failure::usage("there is no address to listen on"));
-    };
-    let failure = Failure::other(format!("cannot listen on {address}: {error}"));
-    Err(match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            failure.cure("stop the program that uses the port, or choose another with ORGSHARE_AUTH_LISTEN, the settings, or run --listen")
-        }
-        std::io::ErrorKind::PermissionDenied => failure.cure("choose a port above 1023"),
-        _ => failure.cure("choose an address of this machine with --listen"),
-    })
 }
 
 /// Holds the dialogue if it is wanted, then serves until a signal.
@@ -184,17 +161,19 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
             stopped.clone(),
         ))
     });
+    let listener = start.address.listen()?;
     // Whoever reads that it listens may send a signal at once.
     start.signals.begin_serving(start.in_dialogue);
-    announce(&start.listener, start.in_dialogue);
+    announce(&listener, start.in_dialogue);
     let served = tokio::spawn(server::serve(
-        start.listener,
+        listener,
         Greeting::Tls(acceptor),
         router(app.clone()),
         stopped,
     ));
     tell_service_manager(&[NotifyState::Ready]);
     let code = start.signals.wait().await;
+    tracing::info!("stopping: a signal came");
     tell_service_manager(&[NotifyState::Stopping]);
     stop.send_replace(true);
     let _ = served.await;

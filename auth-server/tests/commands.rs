@@ -7,6 +7,7 @@ mod support;
 use std::process::Command;
 
 use common::identity::Fingerprint;
+use support::desk::Desk;
 use support::*;
 
 #[test]
@@ -182,6 +183,60 @@ fn what_was_done_before_is_said_to_be_and_leaves_no_entry() {
     );
     assert_eq!(org.audit(), entries);
     assert_eq!(told("enable"), "Enabled alice; a new login is needed.\n");
+}
+
+#[test]
+fn the_same_role_again_revokes_nothing() {
+    let desk = Desk::new();
+    let org = &desk.org;
+    org.add("alice", PASSWORD);
+    let alice = desk.server.member("alice", PASSWORD);
+    let entries = org.audit();
+    let again = org.command(&["user", "role", "alice", "member"]);
+    succeeded(&again);
+    assert_eq!(
+        said(&again),
+        "alice is member already; nothing was changed.\n"
+    );
+    let body = r#"{"role": "member"}"#;
+    let root = Some(&desk.root);
+    let far = desk
+        .server
+        .ask(root, "PUT", "/admin/users/alice/role", Some(body));
+    let far = far.unwrap();
+    assert_eq!(far.status, 200);
+    assert_eq!(String::from_utf8(far.body).unwrap(), r#"{"revoked":null}"#);
+    assert_eq!(org.audit(), entries);
+    assert!(said(&org.command(&["cert", "list"])).contains(&alice.serial()));
+}
+
+#[test]
+fn a_revocation_says_whose_reason_stays() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    server.member("alice", PASSWORD);
+    succeeded(&org.command(&["user", "disable", "alice"]));
+    let entries = org.audit();
+    let revoke = |reason| {
+        let output = org.command(&["user", "revoke", "alice", "--reason", reason]);
+        succeeded(&output);
+        said(&output)
+    };
+    assert_eq!(
+        revoke("keyCompromise"),
+        "alice was disabled already, and nothing was left to be revoked; nothing was changed.\n\
+         1 certificate of alice was revoked already (privilegeWithdrawn); that reason stays.\n"
+    );
+    assert_eq!(org.audit(), entries);
+    succeeded(&org.command(&["user", "enable", "alice"]));
+    server.member("alice", PASSWORD);
+    let entries = org.audit().len();
+    assert_eq!(
+        revoke("keyCompromise"),
+        "Revoked 1 certificate of alice (keyCompromise), who cannot log in until: auth-server user enable \
+         alice\n1 certificate of alice was revoked already (privilegeWithdrawn); that reason stays.\n"
+    );
+    assert_eq!(org.audit().len(), entries + 1);
 }
 
 #[test]

@@ -172,6 +172,10 @@ impl From<StoreError> for Failure {
             StoreError::NoSuchCertificate { .. } => {
                 "see which there are with: auth-server cert list"
             }
+            StoreError::OwnCertificate { .. } => {
+                "if its key is feared lost, start the server anew, which makes another key and \
+                 certificate, and revoke this one then"
+            }
             StoreError::Missing | StoreError::ForeignRoot | StoreError::Damaged { .. } => {
                 return Self::local_file(error.to_string()).cure(
                     "restore store.sqlite from a backup; it is never replaced by an empty one",

@@ -147,7 +147,48 @@ fn somebody_without_certificates_is_an_empty_list() {
     let org = Org::with_user("alice");
     let list = org.command(&["cert", "list", "--alias", "alice"]);
     succeeded(&list);
-    assert_eq!(said(&list).lines().count(), 1);
+    let lines = |stream: &[u8]| String::from_utf8_lossy(stream).lines().count();
+    assert_eq!((lines(&list.stdout), lines(&list.stderr)), (1, 1));
+    assert!(said(&list).contains("There are no such certificates; "));
+}
+
+#[test]
+fn a_new_password_of_somebody_who_is_disabled_comes_with_a_warning() {
+    let org = Org::with_user("alice");
+    let one_time = || org.command(&["user", "passwd", "alice", "--one-time"]);
+    assert!(!said(&one_time()).contains("is disabled"));
+    succeeded(&org.command(&["user", "disable", "alice"]));
+    let warned = one_time();
+    succeeded(&warned);
+    assert!(said(&warned).contains("auth-server: warning: alice is disabled"));
+    assert_eq!(String::from_utf8(warned.stdout).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_list_that_is_cut_off_says_so() {
+    let Desk { server, root, org } = Desk::new();
+    let device = root.folder(&org.root());
+    let url = server.url();
+    let far = [
+        "--server",
+        &url,
+        "--device",
+        device.path().to_str().unwrap(),
+    ];
+    for place in [&[][..], &far] {
+        let list = |limit: &str| {
+            let args = [&["cert", "list", "--json", "--limit", limit], place].concat();
+            let output = org.command(&args);
+            succeeded(&output);
+            let lines = String::from_utf8(output.stdout).unwrap().lines().count();
+            (lines, String::from_utf8(output.stderr).unwrap())
+        };
+        let (lines, told) = list("1");
+        assert_eq!(lines, 1);
+        assert!(told.starts_with("There are more than these 1, the newest: a larger --limit"));
+        assert_eq!(list("2"), (2, String::new()));
+        assert_eq!(list("10000"), (2, String::new()));
+    }
 }
 
 #[test]
@@ -446,6 +487,8 @@ fn results_that_cannot_be_written_are_an_error_and_a_reader_that_is_gone_is_none
     use std::fs::OpenOptions;
     use std::process::Stdio;
     let org = Org::with_user("alice");
+    // An empty list says so.
+    let _server = org.start();
     for args in [
         &["user", "list"][..],
         &["user", "list", "--json"],

@@ -122,6 +122,12 @@ async fn passwd(desk: &Desk, alias: &Alias, choice: PasswordChoice) -> Result<()
     let password = new_password(desk, alias, choice).await?;
     let told = desk.administration().set_password(alias, password).await?;
     ui::message(&format!("Changed the password of {alias}."));
+    let owner = owner(desk, alias).await?;
+    if owner.is_some_and(|user| user.state == UserState::Disabled) {
+        ui::warning(&format!(
+            "{alias} is disabled, and logs in with no password before: auth-server user enable {alias}"
+        ));
+    }
     tell(alias, told);
     Ok(())
 }

@@ -15,8 +15,8 @@ pub use server_url::{ServerUrl, ServerUrlError};
 use ureq::http::Method;
 
 use super::wire::{
-    AuditQuery, CertificateQuery, Changed, MAX_CERTIFICATES, NewUser, PerhapsRevoked, Revoke,
-    Revoked, SetPassword, SetRole, Told,
+    AuditQuery, CertificateQuery, Changed, MAX_CERTIFICATES, MAX_LISTED, NewUser, PerhapsRevoked,
+    Revoke, Revoked, SetPassword, SetRole, Told,
 };
 use super::{
     AdminError, Administration, Answer, CertificateView, GivenRole, Imported, NewPassword,
@@ -183,7 +183,7 @@ impl Administration for Remote {
     ) -> Answer<'a, Vec<CertificateView>> {
         Box::pin(async move {
             if filter.limit > MAX_CERTIFICATES {
-                let most = format!("--limit is at most {MAX_CERTIFICATES} over the network");
+                let most = format!("--limit is at most {MAX_LISTED} over the network");
                 return Err(Failure::usage(most).into());
             }
             let query = CertificateQuery {

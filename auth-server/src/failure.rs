@@ -26,6 +26,8 @@ pub const EXIT_TEMPORARY: u8 = 75;
 /// What helps where the system says no.
 const NOT_OURS: &str = "the user who runs this may not; look whose file and folder it is, and give it to \
                         the folder's owner: as root, chown -R USER FOLDER";
+/// What helps who names a certificate that there is not.
+pub(crate) const SEE_CERTIFICATES: &str = "see which there are with: auth-server cert list";
 /// Ended by SIGHUP: the terminal is gone.
 pub const EXIT_HANGUP: u8 = 129;
 /// Ended by SIGINT.
@@ -169,8 +171,10 @@ impl From<StoreError> for Failure {
             }
             StoreError::AliasRetired { .. } => "choose another alias",
             StoreError::NoSuchUser { .. } => "see who there is with: auth-server user list",
-            StoreError::NoSuchCertificate { .. } => {
-                "see which there are with: auth-server cert list"
+            StoreError::NoSuchCertificate { .. } => SEE_CERTIFICATES,
+            StoreError::OwnCertificate { .. } => {
+                "if its key is feared lost, start the server anew, which makes another key and \
+                 certificate, and revoke this one then"
             }
             StoreError::Missing | StoreError::ForeignRoot | StoreError::Damaged { .. } => {
                 return Self::local_file(error.to_string()).cure(

@@ -26,8 +26,38 @@ const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 /// The media type of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-static METRICS: LazyLock<Metrics> =
-    LazyLock::new(|| Metrics::new().expect("the names are valid and each is registered once"));
+/// How a login ends.
+const LOGIN_OUTCOMES: [&str; 6] = [
+    OK,
+    "no such user",
+    "wrong password",
+    "disabled",
+    "one-time password ended",
+    "right password of a stranger, who is barred",
+];
+/// What is counted as a change when it was done.
+const CHANGES: [Action; 12] = [
+    Action::RevokeCertificate,
+    Action::RevokeUser,
+    Action::AddUser,
+    Action::SetPassword,
+    Action::SetDetails,
+    Action::SetRole,
+    Action::EnableUser,
+    Action::DisableUser,
+    Action::UnlockUser,
+    Action::RemoveUser,
+    Action::Backup,
+    Action::Restore,
+];
+/// Why a line of the log is missing.
+const LOG_LINES_MISSING: [&str; 2] = ["too many", "nobody reads"];
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
+    let metrics = Metrics::new().expect("the names are valid and each is registered once");
+    metrics.begin_at_zero();
+    metrics
+});
 
 /// The process's metrics.
 pub fn metrics() -> &'static Metrics {
@@ -205,6 +235,19 @@ impl Metrics {
             users: make.gauges("orgshare_users", "People, by state.", &["state"])?,
             registry: make.0,
         })
+    }
+
+    /// Counters that rise once are seen to rise when they have been 0 before.
+    fn begin_at_zero(&self) {
+        for outcome in LOGIN_OUTCOMES {
+            self.logins.with_label_values(&[outcome]);
+        }
+        for action in CHANGES {
+            self.changes.with_label_values(&[action.as_str(), OK]);
+        }
+        for reason in LOG_LINES_MISSING {
+            self.log_lines_missing.with_label_values(&[reason]);
+        }
     }
 
     /// Counts an entry of the audit log. Outcomes are words of the program, not of strangers.

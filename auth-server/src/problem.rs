@@ -66,6 +66,8 @@ pub enum Problem {
     UnknownRole(String),
     /// An administrator's own password takes the old one.
     OwnPassword,
+    /// The auth server itself uses the certificate.
+    OwnCertificate,
     /// Nobody could administer from afar any more.
     LastAdministrator,
     /// No such resource.

@@ -255,7 +255,7 @@ fn what_is_not_of_the_right_form_is_refused_and_changes_nothing() {
         "/admin/certificates/%00",
         "/admin/certificates?limit=10&order=1",
         "/admin/certificates?limit=-1",
-        "/admin/certificates?limit=10001",
+        "/admin/certificates?limit=10002",
         "/admin/certificates?alias=A&limit=1",
         "/admin/certificates",
         "/admin/audit?after=0",

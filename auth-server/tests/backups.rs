@@ -188,8 +188,10 @@ fn a_backup_never_replaces_a_file() {
     failed(
         &org.command(&["backup", "/no/such/folder/file"]),
         10,
-        "/no/such/folder",
+        "there is no folder /no/such/folder; make it",
     );
+    // What is noticed before anything is done is no backup that failed.
+    assert_eq!(backups(&org), [""; 0]);
     let left = std::fs::read_dir(org.home()).unwrap();
     assert!(left.map(Result::unwrap).all(|entry| {
         !entry
@@ -197,6 +199,50 @@ fn a_backup_never_replaces_a_file() {
             .to_string_lossy()
             .starts_with("unfinished")
     }));
+}
+
+/// What the audit log has of backups.
+fn backups(org: &Org) -> Vec<String> {
+    let mut entries = org.audit();
+    entries.retain(|entry| entry.starts_with("backup "));
+    entries
+}
+
+#[test]
+fn the_audit_log_tells_how_a_backup_ended() {
+    let org = Org::new();
+    let file = back_up(&org, "file");
+    let named = |outcome| format!("backup {} {outcome}", file.display());
+    assert_eq!(backups(&org), [named("begun"), named("ok")]);
+    // The restored log ends before the backup had.
+    let home = beside(&org, "restored");
+    succeeded(&restore(&org, &file, &home));
+    let log = org.command(&["audit", "tail", "--dir", text(&home)]);
+    assert!(said(&log).contains("begun"), "{}", said(&log));
+
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let (reader, gone) = std::io::pipe().unwrap();
+    drop(reader);
+    for (out, why) in [
+        (std::process::Stdio::from(full.unwrap()), "No space left"),
+        (gone.into(), "Broken pipe"),
+    ] {
+        let before = backups(&org).len();
+        let mut backup = org.program(&["backup", "-"]);
+        failed(
+            &backup
+                .stdout(out)
+                .stderr(std::process::Stdio::piped())
+                .output()
+                .unwrap(),
+            10,
+            why,
+        );
+        assert_eq!(
+            backups(&org)[before..],
+            ["backup a pipe (-) begun", "backup a pipe (-) failed"]
+        );
+    }
 }
 
 #[test]

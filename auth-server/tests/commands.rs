@@ -7,6 +7,7 @@ mod support;
 use std::process::Command;
 
 use common::identity::Fingerprint;
+use support::desk::Desk;
 use support::*;
 
 #[test]
@@ -146,7 +147,48 @@ fn somebody_without_certificates_is_an_empty_list() {
     let org = Org::with_user("alice");
     let list = org.command(&["cert", "list", "--alias", "alice"]);
     succeeded(&list);
-    assert_eq!(said(&list).lines().count(), 1);
+    let lines = |stream: &[u8]| String::from_utf8_lossy(stream).lines().count();
+    assert_eq!((lines(&list.stdout), lines(&list.stderr)), (1, 1));
+    assert!(said(&list).contains("There are no such certificates; "));
+}
+
+#[test]
+fn a_new_password_of_somebody_who_is_disabled_comes_with_a_warning() {
+    let org = Org::with_user("alice");
+    let one_time = || org.command(&["user", "passwd", "alice", "--one-time"]);
+    assert!(!said(&one_time()).contains("is disabled"));
+    succeeded(&org.command(&["user", "disable", "alice"]));
+    let warned = one_time();
+    succeeded(&warned);
+    assert!(said(&warned).contains("auth-server: warning: alice is disabled"));
+    assert_eq!(String::from_utf8(warned.stdout).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_list_that_is_cut_off_says_so() {
+    let Desk { server, root, org } = Desk::new();
+    let device = root.folder(&org.root());
+    let url = server.url();
+    let far = [
+        "--server",
+        &url,
+        "--device",
+        device.path().to_str().unwrap(),
+    ];
+    for place in [&[][..], &far] {
+        let list = |limit: &str| {
+            let args = [&["cert", "list", "--json", "--limit", limit], place].concat();
+            let output = org.command(&args);
+            succeeded(&output);
+            let lines = String::from_utf8(output.stdout).unwrap().lines().count();
+            (lines, String::from_utf8(output.stderr).unwrap())
+        };
+        let (lines, told) = list("1");
+        assert_eq!(lines, 1);
+        assert!(told.starts_with("There are more than these 1, the newest: a larger --limit"));
+        assert_eq!(list("2"), (2, String::new()));
+        assert_eq!(list("10000"), (2, String::new()));
+    }
 }
 
 #[test]
@@ -182,6 +224,60 @@ fn what_was_done_before_is_said_to_be_and_leaves_no_entry() {
     );
     assert_eq!(org.audit(), entries);
     assert_eq!(told("enable"), "Enabled alice; a new login is needed.\n");
+}
+
+#[test]
+fn the_same_role_again_revokes_nothing() {
+    let desk = Desk::new();
+    let org = &desk.org;
+    org.add("alice", PASSWORD);
+    let alice = desk.server.member("alice", PASSWORD);
+    let entries = org.audit();
+    let again = org.command(&["user", "role", "alice", "member"]);
+    succeeded(&again);
+    assert_eq!(
+        said(&again),
+        "alice is member already; nothing was changed.\n"
+    );
+    let body = r#"{"role": "member"}"#;
+    let root = Some(&desk.root);
+    let far = desk
+        .server
+        .ask(root, "PUT", "/admin/users/alice/role", Some(body));
+    let far = far.unwrap();
+    assert_eq!(far.status, 200);
+    assert_eq!(String::from_utf8(far.body).unwrap(), r#"{"revoked":null}"#);
+    assert_eq!(org.audit(), entries);
+    assert!(said(&org.command(&["cert", "list"])).contains(&alice.serial()));
+}
+
+#[test]
+fn a_revocation_says_whose_reason_stays() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    server.member("alice", PASSWORD);
+    succeeded(&org.command(&["user", "disable", "alice"]));
+    let entries = org.audit();
+    let revoke = |reason| {
+        let output = org.command(&["user", "revoke", "alice", "--reason", reason]);
+        succeeded(&output);
+        said(&output)
+    };
+    assert_eq!(
+        revoke("keyCompromise"),
+        "alice was disabled already, and nothing was left to be revoked; nothing was changed.\n\
+         1 certificate of alice was revoked already (privilegeWithdrawn); that reason stays.\n"
+    );
+    assert_eq!(org.audit(), entries);
+    succeeded(&org.command(&["user", "enable", "alice"]));
+    server.member("alice", PASSWORD);
+    let entries = org.audit().len();
+    assert_eq!(
+        revoke("keyCompromise"),
+        "Revoked 1 certificate of alice (keyCompromise), who cannot log in until: auth-server user enable \
+         alice\n1 certificate of alice was revoked already (privilegeWithdrawn); that reason stays.\n"
+    );
+    assert_eq!(org.audit().len(), entries + 1);
 }
 
 #[test]
@@ -391,6 +487,8 @@ fn results_that_cannot_be_written_are_an_error_and_a_reader_that_is_gone_is_none
     use std::fs::OpenOptions;
     use std::process::Stdio;
     let org = Org::with_user("alice");
+    // An empty list says so.
+    let _server = org.start();
     for args in [
         &["user", "list"][..],
         &["user", "list", "--json"],

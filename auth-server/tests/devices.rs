@@ -6,6 +6,7 @@ mod support;
 
 use rcgen::KeyPair;
 use serde_json::{Value, json};
+use support::desk::Desk;
 use support::*;
 
 /// `cert list` as JSON.
@@ -341,4 +342,50 @@ fn an_administrator_revokes_a_device_over_the_network() {
     assert_eq!(order(why), (200, json!({"revoked": 2})));
     assert_eq!(order(why), (200, json!({"revoked": null})));
     assert_eq!(server.refusal(&renewed).0, 403);
+}
+
+/// The auth server's own certificates, the newest first.
+fn servers_own(org: &Org) -> Vec<String> {
+    let list = org.command(&["cert", "list", "--json"]);
+    succeeded(&list);
+    let lines = String::from_utf8(list.stdout).unwrap();
+    let certificates = lines
+        .lines()
+        .map(|line| -> Value { serde_json::from_str(line).unwrap() });
+    let own = certificates.filter(|certificate| certificate["alias"].is_null());
+    own.map(|own| own["serial"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_certificate_that_the_server_uses_is_not_revoked_and_an_older_one_is() {
+    let Desk { server, root, org } = Desk::new();
+    let [own] = &servers_own(&org)[..] else {
+        panic!("one certificate");
+    };
+    let revoke = |serial: &str| org.command(&["cert", "revoke", serial]);
+    failed(
+        &revoke(own),
+        1,
+        "the auth server's own certificate, in use until",
+    );
+    failed(&revoke(own), 1, "start the server anew");
+    let path = format!("/admin/certificates/{own}/revoke");
+    let body = Some(r#"{"reason": "keyCompromise"}"#);
+    let far = server.ask(Some(&root), "POST", &path, body).unwrap();
+    assert_eq!(far.status, 409);
+    let far = String::from_utf8(far.body).unwrap();
+    assert!(
+        far.contains("urn:orgshare:problem:own-certificate"),
+        "{far}"
+    );
+    let refused =
+        format!("cert.revoke {own} (keyCompromise) refused: the server's own certificate");
+    assert!(org.audit().contains(&refused));
+    drop(server);
+    let _server = org.start();
+    succeeded(&revoke(own));
+    let now = servers_own(&org);
+    assert!(!now.contains(own));
+    failed(&revoke(&now[0]), 1, "the auth server's own certificate");
 }

@@ -102,7 +102,7 @@ fn one_wrong_line_and_nobody_is_added() {
     ] {
         for more in [&["--new-role"][..], &["--dry-run", "--new-role"]] {
             let refused = import(&org, &format!("{TABLE}{line}\n"), more);
-            failed(&refused, 1, told);
+            failed(&refused, 10, told);
             let text = said(&refused);
             assert!(
                 text.contains("nobody was added: one line is wrong"),
@@ -113,17 +113,17 @@ fn one_wrong_line_and_nobody_is_added() {
     }
     failed(
         &import(&org, "ann,member,,\n", &[]),
-        1,
+        10,
         "the first line is not alias,role,name,email; write that line above the people",
     );
     failed(
         &import(&org, "alias;role;name;email\n", &[]),
-        1,
+        10,
         "separate the fields by commas",
     );
     failed(
         &import(&org, "alias,role,name,email\n", &[]),
-        1,
+        10,
         "names nobody",
     );
     failed(
@@ -142,8 +142,8 @@ fn a_role_that_nobody_has_is_told_with_its_line() {
     let told = "line 3: role: nobody has the role night-shift yet; there are admin, member, reader";
     for more in [&[][..], &["--dry-run"]] {
         let refused = import(&org, TABLE, more);
-        failed(&refused, 1, told);
-        failed(&refused, 1, "nobody was added: one line is wrong");
+        failed(&refused, 10, told);
+        failed(&refused, 10, "nobody was added: one line is wrong");
     }
     let first = "alias,role,name,email\ndi,night-shift,,\n";
     succeeded(&import(&org, first, &["--new-role"]));

@@ -65,6 +65,15 @@ fn metrics_count_what_happens_and_name_nobody() {
     org.add("mallory", PASSWORD);
     let server = org.start();
     let before = metrics(&server);
+    // A counter that is not there before it rises has not risen for who looks at its increase.
+    for name in [
+        "orgshare_log_lines_missing_total{reason=\"too many\"}",
+        "orgshare_log_lines_missing_total{reason=\"nobody reads\"}",
+        "orgshare_logins_total{outcome=\"wrong password\"}",
+        "orgshare_changes_total{action=\"user.revoke\",outcome=\"ok\"}",
+    ] {
+        assert_eq!(before.get(name), Some(&0.0), "{name}");
+    }
     assert_eq!(server.login("alice", PASSWORD).status, 200);
     assert_eq!(server.login("alice", "not the password").status, 401);
     assert_eq!(server.login("nobody-known", PASSWORD).status, 401);

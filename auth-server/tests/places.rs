@@ -213,18 +213,30 @@ fn names_and_numbers_of_another_form_are_said_with_one_of_the_right_form() {
     for (args, part) in [
         (&["user", "show", "Alice"][..], "write it like alice"),
         (&["user", "add", "ann lee"], "write it like ann-lee"),
+        (
+            &["user", "role", "alice", "Admin"],
+            "write it in small letters: admin",
+        ),
         (&["user", "add", "9"], "write one such as alice"),
         (&["cert", "show", "alice"], "has 32 hexadecimal digits"),
-        (
-            &["cert", "revoke", "ffffffffffffffffffffffffffffffff"],
-            "no certificate of this authority",
-        ),
         (
             &["user", "revoke", "alice", "--reason", "lost"],
             "one of unspecified, keyCompromise",
         ),
     ] {
         failed(&org.command(args), 2, part);
+    }
+    // One of the right form that no certificate has is no other than one that just is not there.
+    for number in ["f".repeat(32), "4".repeat(32)] {
+        for args in [
+            &["cert", "show", &number][..],
+            &["cert", "revoke", &number],
+            &["cert", "list", "--device-of", &number],
+        ] {
+            let output = org.command(args);
+            let told = format!("there is no certificate {number}; see which there are with");
+            failed(&output, 1, &told);
+        }
     }
 }
 

@@ -179,7 +179,7 @@ fn errors_read_as_on_the_machine() {
     away.org.add("alice", PASSWORD);
     succeeded(&away.org.command(&["user", "rm", "alice", "--yes"]));
     let file = ["--password-file", "-"];
-    let nothing = "4".repeat(32);
+    let (nothing, impossible) = ("4".repeat(32), "f".repeat(32));
     for args in [
         &["user", "add", "root", file[0], file[1]][..],
         &["user", "add", "alice", file[0], file[1]],
@@ -192,6 +192,8 @@ fn errors_read_as_on_the_machine() {
         &["user", "passwd", "alice", "--one-time"],
         &["cert", "show", &nothing],
         &["cert", "revoke", &nothing],
+        &["cert", "list", "--device-of", &nothing],
+        &["cert", "show", &impossible],
         &["audit", "export", "--after", "1000"],
     ] {
         // Only the third reads it; it breaks the rule about the organisation's name.

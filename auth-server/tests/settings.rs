@@ -136,6 +136,19 @@ fn a_mistake_on_the_command_line_or_in_the_environment_is_wrong_usage() {
         2,
         "--metrics: \"0.0.0.0:1\": write a loopback address",
     );
+    failed(
+        &org.command(&["config", "check", "--metrics", "0.0.0.0:1"]),
+        2,
+        "1 mistake in the settings",
+    );
+    write(&org, "cert_lifetime = '1y'\n");
+    let mixed = org
+        .program(&["config", "check"])
+        .env("ORGSHARE_AUTH_LISTEN", "nowhere")
+        .output()
+        .unwrap();
+    failed(&mixed, 2, "2 mistakes in the settings");
+    write(&org, "");
     let output = org
         .program(&["run"])
         .env("ORGSHARE_AUTH_LISTEN", "nowhere")

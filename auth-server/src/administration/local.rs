@@ -108,11 +108,6 @@ impl Local {
         .await
     }
 
-    /// How many certificates a change revoked that always makes a difference.
-    async fn revoked_by(&self, alias: &Alias, change: UserChange<'_>) -> Result<u64, AdminError> {
-        Ok(self.change(alias, change).await?.unwrap_or_default())
-    }
-
     async fn demand_roles(&self, roles: &[&GivenRole]) -> Result<(), AdminError> {
         let in_use: Vec<Role> = self.store.roles().await?;
         Ok(roles.iter().try_for_each(|role| role.check(&in_use))?)
@@ -233,13 +228,13 @@ impl Administration for Local {
         })
     }
 
-    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, u64> {
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, Option<u64>> {
         let change = UserChange::Role(&role.role);
         Box::pin(async move {
             let object = change.object(alias);
             self.order(change.action(), object, self.demand_roles(&[role]))
                 .await?;
-            self.revoked_by(alias, change).await
+            self.change(alias, change).await
         })
     }
 
@@ -251,8 +246,12 @@ impl Administration for Local {
         Box::pin(self.change(alias, UserChange::Disable))
     }
 
-    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64> {
-        Box::pin(self.revoked_by(alias, UserChange::Revoke(reason)))
+    fn revoke_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        reason: RevocationReason,
+    ) -> Answer<'a, Option<u64>> {
+        Box::pin(self.change(alias, UserChange::Revoke(reason)))
     }
 
     fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool> {
@@ -260,7 +259,10 @@ impl Administration for Local {
     }
 
     fn remove<'a>(&'a self, alias: &'a Alias) -> Answer<'a, u64> {
-        Box::pin(self.revoked_by(alias, UserChange::Remove))
+        Box::pin(async move {
+            let revoked = self.change(alias, UserChange::Remove).await?;
+            Ok(revoked.unwrap_or_default())
+        })
     }
 
     fn certificates<'a>(

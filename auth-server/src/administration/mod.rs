@@ -143,8 +143,9 @@ pub trait Administration: Send + Sync {
         password: NewPassword,
     ) -> Answer<'a, Option<OneTimePassword>>;
 
-    /// Changes what a person may do; says how many certificates were revoked.
-    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, u64>;
+    /// Changes what a person may do; says how many certificates were revoked, and nothing when the
+    /// person has that role.
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, Option<u64>>;
 
     /// Lets a disabled person log in again; says whether that had to be done.
     fn enable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool>;
@@ -152,8 +153,13 @@ pub trait Administration: Send + Sync {
     /// Blocks a person; says how many certificates were revoked, and nothing when the person was blocked.
     fn disable<'a>(&'a self, alias: &'a Alias) -> Answer<'a, Option<u64>>;
 
-    /// Blocks a person whose certificates are to be trusted no more, for that reason.
-    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64>;
+    /// Blocks a person whose certificates are to be trusted no more, for that reason. What is revoked
+    /// already keeps its own. Says how many were revoked, and nothing when nothing was left to be done.
+    fn revoke_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        reason: RevocationReason,
+    ) -> Answer<'a, Option<u64>>;
 
     /// Forgets a person's failed logins; says whether there were any.
     fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool>;

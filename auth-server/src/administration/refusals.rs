@@ -22,6 +22,7 @@ fn store_refusal(error: &StoreError) -> Option<&'static str> {
         StoreError::AliasRetired { .. } => Some("refused: alias was removed"),
         StoreError::NoSuchUser { .. } => Some("refused: no such user"),
         StoreError::NoSuchCertificate { .. } => Some("refused: no such certificate"),
+        StoreError::OwnCertificate { .. } => Some("refused: the server's own certificate"),
         StoreError::LastAdministrator => Some("refused: last administrator"),
         StoreError::Denied(Denied::Certificate) => Some("refused: certificate does not count"),
         StoreError::Denied(Denied::Role) => Some("refused: not an administrator"),

@@ -107,8 +107,10 @@ pub struct Changed {
     pub changed: bool,
 }
 
-/// Certificates of one answer: about 4 MiB of JSON.
-pub const MAX_CERTIFICATES: u32 = 10_000;
+/// Certificates of one list.
+pub const MAX_LISTED: u32 = 10_000;
+/// Certificates of one answer, about 4 MiB of JSON: one more than a list has tells that it is not all.
+pub const MAX_CERTIFICATES: u32 = MAX_LISTED + 1;
 
 /// The query of `GET /admin/certificates`.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]

@@ -56,7 +56,7 @@ pub enum Action {
     RemoveUser,
     /// An administrator was refused what is not for him.
     Administer,
-    /// A backup was begun.
+    /// A backup was begun, or has ended.
     Backup,
     /// The store came out of a backup.
     Restore,

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use common::identity::{Alias, Role};
-use root_ca::{RevocationReason, Serial};
+use root_ca::RevocationReason;
 
-use crate::options::names::{alias, serial};
+use crate::options::names::{GivenSerial, alias, role, serial};
 
 /// Certificates in which state; without any of these, those that are valid.
 #[derive(Debug, Args)]
@@ -33,11 +33,11 @@ pub enum CertCommand {
         #[arg(long, value_parser = alias)]
         alias: Option<Alias>,
         /// That state this role alone
-        #[arg(long)]
+        #[arg(long, value_parser = role)]
         role: Option<Role>,
         /// Of the device that has this certificate alone
         #[arg(long, value_name = "SERIAL", value_parser = serial)]
-        device_of: Option<Serial>,
+        device_of: Option<GivenSerial>,
         /// In which state
         #[command(flatten)]
         filter: CertFilterArgs,
@@ -52,7 +52,7 @@ pub enum CertCommand {
     Show {
         /// Its number
         #[arg(value_parser = serial)]
-        serial: Serial,
+        serial: GivenSerial,
         /// As a JSON object
         #[arg(long)]
         json: bool,
@@ -64,7 +64,7 @@ pub enum CertCommand {
     Revoke {
         /// The number of one of its certificates
         #[arg(value_parser = serial)]
-        serial: Serial,
+        serial: GivenSerial,
         /// Why: unspecified, keyCompromise (for a lost laptop), affiliationChanged, superseded,
         /// cessationOfOperation or privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]

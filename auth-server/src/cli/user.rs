@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use common::identity::{Alias, Role};
 use root_ca::RevocationReason;
 
-use crate::options::names::alias;
+use crate::options::names::{alias, role};
 
 /// Where a new password comes from.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub enum UserCommand {
         #[arg(value_parser = alias)]
         alias: Alias,
         /// What the user may do: admin, member, reader, or a role of your own
-        #[arg(long, default_value = "member", env = "ORGSHARE_AUTH_ROLE")]
+        #[arg(long, default_value = "member", env = "ORGSHARE_AUTH_ROLE", value_parser = role)]
         role: Role,
         /// The role may be one that nobody has yet
         #[arg(long)]
@@ -85,6 +85,7 @@ pub enum UserCommand {
         #[arg(value_parser = alias)]
         alias: Alias,
         /// admin, member, reader, or a role of your own
+        #[arg(value_parser = role)]
         role: Role,
         /// The role may be one that nobody has yet
         #[arg(long)]

@@ -5,7 +5,9 @@ use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use common::identity::OrgRoot;
 use root_ca::key_store;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use time::OffsetDateTime;
@@ -16,7 +18,14 @@ use crate::audit::{Action, Actor, Event, OK};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::staging::{Staging, random_name};
+use crate::store::Store;
 use crate::{terminal, ui};
+
+/// The outcome of a backup of which nothing more is known yet: what is copied out leaves a trace
+/// however it ends.
+const BEGUN: &str = "begun";
+/// The outcome of a backup that is none.
+const FAILED: &str = "failed";
 
 /// Writes the backup.
 ///
@@ -25,6 +34,41 @@ use crate::{terminal, ui};
 pub async fn run(home: &Home, file: PathBuf) -> Result<(), Failure> {
     refuse_target(&file)?;
     let root = home.root()?;
+    let store = home.store(&root).await?;
+    tell(&store, &file, BEGUN).await?;
+    let written = write(home, &root, &store, &file).await;
+    let outcome = if written.is_ok() { OK } else { FAILED };
+    let told = tell(&store, &file, outcome).await;
+    written?;
+    told?;
+    store.close().await?;
+    ui::message(&format!(
+        "Wrote the backup to {}. It holds the sealed root key and the users' password hashes: keep it as you \
+         keep the server, and the passphrase elsewhere.",
+        ui::safe(&called(&file))
+    ));
+    Ok(())
+}
+
+/// Tells the audit log how far it is.
+async fn tell(store: &Arc<dyn Store>, file: &Path, outcome: &str) -> Result<(), Failure> {
+    let by = Actor::console();
+    let event = Event {
+        by: &by,
+        action: Action::Backup,
+        object: called(file),
+        outcome,
+    };
+    Ok(store.append(&event, OffsetDateTime::now_utc()).await?)
+}
+
+async fn write(
+    home: &Home,
+    root: &OrgRoot,
+    store: &Arc<dyn Store>,
+    file: &Path,
+) -> Result<(), Failure> {
+    let now = OffsetDateTime::now_utc();
     let staging = Staging::new(home)?;
     let parts = Home::new(staging.dir().to_owned());
     let key = key_store::read_sealed(&home.root_key())?;
@@ -36,22 +80,11 @@ pub async fn run(home: &Home, file: PathBuf) -> Result<(), Failure> {
         let content = std::fs::read(&from).map_err(|error| Failure::io(&from, &error))?;
         key_store::write_private(&to, &content)?;
     }
-    let now = OffsetDateTime::now_utc();
-    let store = home.store(&root).await?;
-    let by = Actor::console();
-    let event = Event {
-        by: &by,
-        action: Action::Backup,
-        object: called(&file),
-        outcome: OK,
-    };
-    store.append(&event, now).await?;
     key_store::write_private(&parts.store_file(), b"")?;
     store.snapshot_to(&parts.store_file()).await?;
-    store.close().await?;
     let fingerprint = root.fingerprint().to_string();
     let organisation = root.display_name().to_owned();
-    let target = file.clone();
+    let target = file.to_owned();
     let work = move || {
         let manifest = Manifest::of(staging.dir(), &organisation, fingerprint, now)
             .map_err(|error| refused(&target, &error))?;
@@ -63,13 +96,7 @@ pub async fn run(home: &Home, file: PathBuf) -> Result<(), Failure> {
     };
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|_| Failure::other("the backup could not be written"))??;
-    ui::message(&format!(
-        "Wrote the backup to {}. It holds the sealed root key and the users' password hashes: keep it as you \
-         keep the server, and the passphrase elsewhere.",
-        ui::safe(&called(&file))
-    ));
-    Ok(())
+        .map_err(|_| Failure::other("the backup could not be written"))?
 }
 
 fn refused(file: &Path, error: &ArchiveError) -> Failure {
@@ -85,9 +112,21 @@ fn refuse_target(file: &Path) -> Result<(), Failure> {
         };
     }
     match file.symlink_metadata() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => demand_folder(file),
         Err(error) => Err(Failure::io(file, &error)),
         Ok(_) => Err(exists(file)),
+    }
+}
+
+fn demand_folder(file: &Path) -> Result<(), Failure> {
+    let folder = parent(file);
+    match folder.metadata() {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::local_file(
+            format!("there is no folder {}", folder.display()),
+        )
+        .cure("make it, or mount what it is on, and try again; nothing was done")),
+        Err(error) => Err(Failure::io(folder, &error)),
     }
 }
 

@@ -32,20 +32,47 @@ pub async fn run(desk: &Desk, action: CertAction) -> Result<(), Failure> {
 
 async fn list(desk: &Desk, list: &CertList) -> Result<(), Failure> {
     let filter = filter(list, OffsetDateTime::now_utc());
-    let found = desk.administration().certificates(&filter).await?;
-    if let (Some(alias), true) = (&list.alias, found.is_empty()) {
-        // Nobody's certificates are none, and a slip.
+    let mut found = desk.administration().certificates(&filter).await?;
+    if found.is_empty() {
+        demand_named(desk, list).await?;
+    }
+    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
+    let are_more = found.len() > limit;
+    found.truncate(limit);
+    let is_empty = found.is_empty() && list.format == Format::Text;
+    print(&by_device(found), list.format)?;
+    if is_empty {
+        ui::message("There are no such certificates; see all with: auth-server cert list --all");
+    }
+    if are_more {
+        ui::message(&format!(
+            "There are more than these {limit}, the newest: a larger --limit shows them, and --alias, \
+             --role or --device-of fewer."
+        ));
+    }
+    Ok(())
+}
+
+/// The certificates of nobody, or of a device that there is not, are none, and a slip.
+async fn demand_named(desk: &Desk, list: &CertList) -> Result<(), Failure> {
+    if let Some(alias) = &list.alias {
         desk.administration().user(alias).await?;
     }
-    let found = by_device(found);
-    if list.format == Format::Json {
+    if let Some(serial) = &list.device_of {
+        desk.administration().certificate(serial).await?;
+    }
+    Ok(())
+}
+
+fn print(found: &[CertificateView], format: Format) -> Result<(), Failure> {
+    if format == Format::Json {
         return found.iter().try_for_each(ui::json);
     }
     ui::data(&format!(
         "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} {:<17} {:<15} NAME",
         "SERIAL", "DEVICE", "ALIAS", "ROLE", "STATE", "FROM", "UNTIL", "ADDRESS"
     ));
-    for certificate in &found {
+    for certificate in found {
         ui::data(&format!(
             "{:<32} {:<8} {:<32} {:<16} {:<8} {:<17} {:<17} {:<15} {}",
             certificate.serial.to_string(),
@@ -99,7 +126,8 @@ fn filter(list: &CertList, now: OffsetDateTime) -> CertificateFilter {
         ends_after,
         ends_before,
         revoked,
-        limit: list.limit,
+        // One more than is shown, to tell whether that is all.
+        limit: list.limit.saturating_add(1),
     }
 }
 

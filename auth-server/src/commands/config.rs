@@ -20,11 +20,10 @@ pub fn check(home: &Home, given: &Given) -> Result<(), Failure> {
             Ok(())
         }
         Err(mistakes) => {
-            let lines: Vec<String> = mistakes.lines().collect();
-            lines.iter().for_each(|line| ui::message(&ui::safe(line)));
-            let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-            let count = ui::counted(count, "mistake", "mistakes");
-            Err(Failure::local_file(format!("{count} in the settings")).cure("correct them"))
+            mistakes
+                .lines()
+                .for_each(|line| ui::message(&ui::safe(&line)));
+            Err(mistakes.summary())
         }
     }
 }

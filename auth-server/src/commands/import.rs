@@ -15,7 +15,7 @@ use super::user::{self, moment};
 use crate::administration::{GivenRole, Imported, Newcomer};
 use crate::details;
 use crate::failure::Failure;
-use crate::options::{Format, Import};
+use crate::options::{Format, Import, names};
 use crate::ui;
 
 /// The first line of a table.
@@ -43,7 +43,7 @@ pub async fn run(desk: &Desk, import: &Import) -> Result<(), Failure> {
     refuse(flaws)?;
     let people: Vec<Newcomer> = rows.into_iter().map(|(_, person)| person).collect();
     if people.is_empty() {
-        return Err(Failure::other("the table names nobody")
+        return Err(Failure::local_file("the table names nobody")
             .cure("write a line for each person, such as alice,member,,"));
     }
     if import.dry_run {
@@ -139,7 +139,7 @@ fn parse(table: &[u8], new_role: bool) -> Result<(Vec<Row>, Vec<Flaw>), Failure>
 
 fn wrong_header(table: &[u8]) -> Failure {
     let first = table.split(|byte| *byte == b'\n').next();
-    let failure = Failure::other(format!("the first line is not {}", HEADER.join(",")));
+    let failure = Failure::local_file(format!("the first line is not {}", HEADER.join(",")));
     match first {
         Some(line) if line.contains(&b';') => failure.cure("separate the fields by commas"),
         _ => {
@@ -163,7 +163,7 @@ fn person(record: &StringRecord, may_be_new: bool) -> Result<Newcomer, String> {
     };
     let details = details::checked(name, email).map_err(|error| error.to_string())?;
     let alias = alias.parse().map_err(|error| format!("alias: {error}"))?;
-    let role = role.parse().map_err(|error| format!("role: {error}"))?;
+    let role = names::role(role).map_err(|error| format!("role: {error}"))?;
     Ok(Newcomer {
         alias,
         role: GivenRole { role, may_be_new },
@@ -211,7 +211,7 @@ fn refuse(mut flaws: Vec<Flaw>) -> Result<(), Failure> {
         1 => "one line is wrong".to_owned(),
         many => format!("{many} lines are wrong"),
     };
-    Err(Failure::other(format!("nobody was added: {wrong}")).cure("correct the table"))
+    Err(Failure::local_file(format!("nobody was added: {wrong}")).cure("correct the table"))
 }
 
 #[cfg(test)]

@@ -3,18 +3,22 @@
 
 mod view;
 
+use std::collections::BTreeMap;
+
 use common::identity::{Alias, Role};
 use root_ca::RevocationReason;
 use secrecy::ExposeSecret;
+use time::OffsetDateTime;
 
 use super::desk::Desk;
 use super::{import, secrets};
+use crate::administration::wire::MAX_CERTIFICATES;
 use crate::administration::{
     AdminError, BUILT_IN_ROLES, GivenRole, NewPassword, OneTimePassword, UserView,
 };
 use crate::failure::Failure;
 use crate::options::{Consent, PasswordChoice, PasswordSource, UserAction};
-use crate::store::{self, ADMIN_ROLE, StoreError, UserState};
+use crate::store::{self, ADMIN_ROLE, CertificateFilter, StoreError, UserState};
 use crate::terminal;
 use crate::ui::{self, counted};
 pub(super) use view::moment;
@@ -118,6 +122,12 @@ async fn passwd(desk: &Desk, alias: &Alias, choice: PasswordChoice) -> Result<()
     let password = new_password(desk, alias, choice).await?;
     let told = desk.administration().set_password(alias, password).await?;
     ui::message(&format!("Changed the password of {alias}."));
+    let owner = owner(desk, alias).await?;
+    if owner.is_some_and(|user| user.state == UserState::Disabled) {
+        ui::warning(&format!(
+            "{alias} is disabled, and logs in with no password before: auth-server user enable {alias}"
+        ));
+    }
     tell(alias, told);
     Ok(())
 }
@@ -133,8 +143,12 @@ async fn demand_there(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
 
 async fn change_role(desk: &Desk, alias: &Alias, role: &GivenRole) -> Result<(), Failure> {
     let administered = administers(desk, alias).await?;
-    let revoked = desk.administration().set_role(alias, role).await?;
+    let changed = desk.administration().set_role(alias, role).await?;
     let role = &role.role;
+    let Some(revoked) = changed else {
+        ui::message(&format!("{alias} is {role} already; nothing was changed."));
+        return Ok(());
+    };
     ui::message(&format!(
         "{alias} is {role} now; revoked {}. The devices of {alias} get new ones by themselves.",
         certificates(revoked)
@@ -195,12 +209,44 @@ async fn unlock(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
 async fn revoke(desk: &Desk, alias: &Alias, reason: RevocationReason) -> Result<(), Failure> {
     let administered = administers(desk, alias).await?;
     let revoked = desk.administration().revoke_user(alias, reason).await?;
-    ui::message(&format!(
-        "Revoked {} of {alias} ({reason}), who cannot log in until: auth-server user enable {alias}",
-        certificates(revoked)
-    ));
+    ui::message(&match revoked {
+        Some(revoked) => format!(
+            "Revoked {} of {alias} ({reason}), who cannot log in until: auth-server user enable {alias}",
+            certificates(revoked)
+        ),
+        None => format!(
+            "{alias} was disabled already, and nothing was left to be revoked; nothing was changed."
+        ),
+    });
+    mention_earlier(desk, alias, reason).await;
     mention_vacancy(desk, administered).await;
     Ok(())
+}
+
+/// Says which of a person's certificates were revoked for other reasons before: a reason is given once.
+/// Whoever has just ended his own device does not hear it.
+async fn mention_earlier(desk: &Desk, alias: &Alias, reason: RevocationReason) {
+    let filter = CertificateFilter {
+        alias: Some(alias.clone()),
+        ends_after: Some(OffsetDateTime::now_utc()),
+        revoked: Some(true),
+        limit: MAX_CERTIFICATES,
+        ..CertificateFilter::default()
+    };
+    let revoked = desk.administration().certificates(&filter).await;
+    let mut earlier: BTreeMap<&str, u64> = BTreeMap::new();
+    for certificate in revoked.iter().flatten() {
+        if let Some(other) = certificate.reason.filter(|other| *other != reason) {
+            *earlier.entry(other.name()).or_default() += 1;
+        }
+    }
+    for (other, count) in earlier {
+        let are = if count == 1 { "was" } else { "were" };
+        ui::message(&format!(
+            "{} of {alias} {are} revoked already ({other}); that reason stays.",
+            certificates(count)
+        ));
+    }
 }
 
 async fn remove(desk: &Desk, alias: &Alias, consent: Consent) -> Result<(), Failure> {

@@ -176,13 +176,13 @@ pub fn parse_lifetime(text: &str) -> Result<Profile, String> {
 }
 
 fn parse_grace(text: &str) -> Result<std::time::Duration, String> {
-    parse_time(text)
-        .filter(|grace| *grace <= MAX_GRACE)
-        .and_then(|grace| grace.try_into().ok())
-        .ok_or_else(|| {
-            let days = MAX_GRACE.whole_days();
-            format!("write a number and m, h or d, such as 30d, at most {days}d")
-        })
+    let days = MAX_GRACE.whole_days();
+    let form = || format!("write a number and m, h or d, such as 30d, at most {days}d");
+    let grace = parse_time(text).ok_or_else(form)?;
+    if grace > MAX_GRACE {
+        return Err(format!("it is too long; write at most {days}d"));
+    }
+    grace.try_into().map_err(|_| form())
 }
 
 /// A number and its unit: minutes, hours or days.

@@ -44,21 +44,40 @@ impl Mistakes {
         }
     }
 
+    /// The same in the end, with the number of them.
+    pub fn summary(&self) -> Failure {
+        let count = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
+        let text = format!(
+            "{} in the settings",
+            crate::ui::counted(count, "mistake", "mistakes")
+        );
+        match self.all.first() {
+            Some(first) => failure(first, text),
+            None => Failure::local_file(text),
+        }
+        .cure("correct them")
+    }
+
     /// The first one; it is an error of usage when it is not in the file.
     pub fn into_failure(self) -> Failure {
         let Some(first) = self.all.first() else {
             return Failure::other("a setting is wrong");
         };
         let text = self.line(first);
-        let failure = match first.origin {
-            Origin::File { .. } => Failure::local_file(text),
-            _ => Failure::usage(text),
-        };
+        let failure = failure(first, text);
         match self.all.len() - 1 {
             0 => failure,
             more => failure.cure(format!(
                 "{more} more: see them all with: auth-server config check"
             )),
         }
+    }
+}
+
+/// What is wrong in the file is the file's, and what is wrong elsewhere is wrong usage.
+fn failure(mistake: &Mistake, text: String) -> Failure {
+    match mistake.origin {
+        Origin::File { .. } => Failure::local_file(text),
+        _ => Failure::usage(text),
     }
 }

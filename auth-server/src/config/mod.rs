@@ -264,7 +264,11 @@ mod tests {
             ("hosts = ['ok', 'a b']", "1:9:", &["\"a b\""]),
             ("hosts = 'x'", "1:9:", &["a string", "[\"auth.example\"]"]),
             ("hosts = ['x', 7]", "1:15:", &["an integer"]),
-            ("renewal_grace = '93d'", "1:17:", &["at most 92d"]),
+            (
+                "renewal_grace = '93d'",
+                "1:17:",
+                &["it is too long", "at most 92d"],
+            ),
             ("log_format = 'xml'", "1:14:", &["text or json"]),
             ("listen = 'here'", "1:10:", &["0.0.0.0:12565"]),
             ("listen = '0.0.0.0:70000'", "1:10:", &["0.0.0.0:12565"]),

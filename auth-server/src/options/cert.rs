@@ -5,6 +5,7 @@ use root_ca::{RevocationReason, Serial};
 use time::Duration;
 
 use super::Format;
+use super::names::GivenSerial;
 use crate::cli::{CertCommand, CertFilterArgs};
 use crate::config::parse_time;
 use crate::failure::Failure;
@@ -64,13 +65,13 @@ pub(super) fn cert(command: CertCommand) -> Result<CertAction, Failure> {
         } => CertAction::List(CertList {
             alias,
             role,
-            device_of,
+            device_of: device_of.map(GivenSerial::demand).transpose()?,
             which: which(&filter)?,
             limit,
             format: json.into(),
         }),
-        CertCommand::Show { serial, json } => CertAction::Show(serial, json.into()),
-        CertCommand::Revoke { serial, reason } => CertAction::Revoke(serial, reason),
+        CertCommand::Show { serial, json } => CertAction::Show(serial.demand()?, json.into()),
+        CertCommand::Revoke { serial, reason } => CertAction::Revoke(serial.demand()?, reason),
     })
 }
 

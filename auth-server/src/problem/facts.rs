@@ -199,6 +199,12 @@ impl Problem {
                 "one's own password is changed with POST /password and the old one",
             )
             .kind(kind::OWN_PASSWORD),
+            Self::OwnCertificate => told(
+                StatusCode::CONFLICT,
+                "own_certificate",
+                "the auth server uses this certificate until it is started anew",
+            )
+            .kind(kind::OWN_CERTIFICATE),
             Self::LastAdministrator => told(
                 StatusCode::CONFLICT,
                 "last_administrator",

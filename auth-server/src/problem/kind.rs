@@ -22,6 +22,8 @@ pub const NO_SUCH_CERTIFICATE: &str = "urn:orgshare:problem:no-such-certificate"
 pub const UNKNOWN_ROLE: &str = "urn:orgshare:problem:unknown-role";
 /// An administrator's own password takes the old one.
 pub const OWN_PASSWORD: &str = "urn:orgshare:problem:own-password";
+/// The auth server itself uses the certificate.
+pub const OWN_CERTIFICATE: &str = "urn:orgshare:problem:own-certificate";
 /// Nobody could administer from afar any more.
 pub const LAST_ADMINISTRATOR: &str = "urn:orgshare:problem:last-administrator";
 /// The password was given for once, and only serves to choose another one.

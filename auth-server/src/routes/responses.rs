@@ -64,6 +64,18 @@ impl IntoResponses for NoneSuch {
     }
 }
 
+/// The auth server uses the certificate itself.
+pub(super) struct InUse;
+
+impl IntoResponses for InUse {
+    fn responses() -> Responses {
+        problems([(
+            409,
+            "the auth server uses this certificate until it is started anew",
+        )])
+    }
+}
+
 /// The order would lock all administrators out.
 pub(super) struct LastOne;
 

@@ -130,7 +130,8 @@ pub trait CertificateStore {
 
     /// Revokes the device that has this certificate: this one, and all of its line that have not
     /// ended or might still be renewed. What is revoked already stays as it is, unless that was
-    /// only because its holder's role changed. Says how many were in force, and nothing when
+    /// only because its holder's role changed. What the auth server itself uses is not revoked
+    /// ([`StoreError::OwnCertificate`]). Says how many were in force, and nothing when
     /// nothing was left to be revoked. The audit log gets an entry for this certificate and for
     /// each that was in force. Takes the order of somebody who may give it at
     /// that moment ([`Right`](crate::audit::Right)).

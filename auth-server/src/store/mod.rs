@@ -81,6 +81,14 @@ pub enum StoreError {
         /// The number.
         serial: Serial,
     },
+    /// It is the one that the auth server uses.
+    #[error(
+        "{serial} is the auth server's own certificate, in use until the server is started anew"
+    )]
+    OwnCertificate {
+        /// The number.
+        serial: Serial,
+    },
     /// Who orders it may not, or not any more.
     #[error(transparent)]
     Denied(#[from] Denied),

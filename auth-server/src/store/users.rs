@@ -174,7 +174,8 @@ pub trait UserStore {
 
     /// Changes a person who was not removed. Says how many certificates that revoked, and nothing when
     /// nothing had to be done: somebody who is disabled is not disabled again, nor is somebody enabled
-    /// who may log in, nor unlocked who has no failures.
+    /// who may log in, nor unlocked who has no failures, nor given a role that he has, nor revoked who is
+    /// disabled and has nothing left to be revoked.
     fn change_user<'a>(
         &'a self,
         alias: &'a Alias,

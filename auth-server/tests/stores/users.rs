@@ -129,7 +129,30 @@ async fn roles_are_those_that_somebody_has(store: &dyn Store) {
     assert_eq!(store.roles().await.unwrap(), [member()]);
 }
 
+async fn what_makes_no_difference_changes_nothing(store: &dyn Store) {
+    let (same, other): (Role, Role) = (member(), "reader".parse().unwrap());
+    let reason = RevocationReason::KeyCompromise;
+    for name in ["alice", "bob"] {
+        add(store, name).await.unwrap();
+        issue(store, name).await;
+    }
+    let by = console();
+    for (name, order, expected) in [
+        ("alice", UserChange::Role(&same), None),
+        ("alice", UserChange::Revoke(reason), Some(1)),
+        ("alice", UserChange::Revoke(reason), None),
+        ("bob", UserChange::Role(&other), Some(1)),
+        // What was revoked for another role alone could be renewed: that ends.
+        ("bob", UserChange::Disable, Some(0)),
+        ("bob", UserChange::Revoke(reason), None),
+    ] {
+        let done = store.change_user(&alias(name), order, &by, noon()).await;
+        assert_eq!(done.unwrap(), expected, "{name} {order:?}");
+    }
+}
+
 suite!(
+    what_makes_no_difference_changes_nothing,
     roles_are_those_that_somebody_has,
     people_come_and_go,
     many_people_are_added_together_or_not_at_all,

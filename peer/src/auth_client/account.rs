@@ -109,7 +109,7 @@ impl AuthClient {
             }
             StatusCode::UNPROCESSABLE_ENTITY => Err(self.details_refused(response)),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not take this device's certificate", response))
+                Err(self.not_accepted("does not take this device's certificate", response))
             }
             _ => Err(self.refused(response)),
         }

@@ -33,6 +33,21 @@ const TOO_OFTEN: &str = "urn:orgshare:problem:too-often";
 impl AuthClient {
     /// Why it does not do something for this device, in the server's own words.
     pub(super) fn turned_away(&self, what: &str, response: Response<Body>) -> Failure {
+        let failure = self.denied(what, response);
+        failure.hint("log in again with peer login, or ask your administrator")
+    }
+
+    /// The same of what a device with another certificate could do: a renewal is enough after a change
+    /// of role, and the auth server does not say why it refuses.
+    pub(super) fn not_accepted(&self, what: &str, response: Response<Body>) -> Failure {
+        let failure = self.denied(what, response);
+        failure.hint(
+            "renew the certificate with peer renew, which is enough after a change of your role; else \
+             log in again with peer login, or ask your administrator",
+        )
+    }
+
+    fn denied(&self, what: &str, response: Response<Body>) -> Failure {
         let problem = self.problem(response);
         let (exit, told) = match &problem {
             Some(problem) if problem.kind == CERTIFICATE_REFUSED => {
@@ -42,7 +57,6 @@ impl AuthClient {
             None => (Exit::NotLoggedIn, "no reason given"),
         };
         Failure::new(exit, format!("the auth server {what}: {}", Escaped(told)))
-            .hint("log in again with peer login, or ask your administrator")
     }
 
     pub(super) fn problem(&self, response: Response<Body>) -> Option<Problem> {

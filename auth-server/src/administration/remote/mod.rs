@@ -15,8 +15,8 @@ pub use server_url::{ServerUrl, ServerUrlError};
 use ureq::http::Method;
 
 use super::wire::{
-    AuditQuery, CertificateQuery, Changed, MAX_CERTIFICATES, NewUser, PerhapsRevoked, Revoke,
-    Revoked, SetPassword, SetRole, Told,
+    AuditQuery, CertificateQuery, Changed, MAX_CERTIFICATES, MAX_LISTED, NewUser, PerhapsRevoked,
+    Revoke, Revoked, SetPassword, SetRole, Told,
 };
 use super::{
     AdminError, Administration, Answer, CertificateView, GivenRole, Imported, NewPassword,
@@ -129,14 +129,14 @@ impl Administration for Remote {
         })
     }
 
-    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, u64> {
+    fn set_role<'a>(&'a self, alias: &'a Alias, role: &'a GivenRole) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let order = SetRole {
                 role: role.role.clone(),
                 new_role: role.may_be_new,
             };
             let call = Call::new(Method::PUT, user(alias, "/role")).json(&order)?;
-            let done: Revoked = self.ask(call, |no| no.about_user(alias)).await?;
+            let done: PerhapsRevoked = self.ask(call, |no| no.about_user(alias)).await?;
             Ok(done.revoked)
         })
     }
@@ -153,10 +153,14 @@ impl Administration for Remote {
         })
     }
 
-    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: RevocationReason) -> Answer<'a, u64> {
+    fn revoke_user<'a>(
+        &'a self,
+        alias: &'a Alias,
+        reason: RevocationReason,
+    ) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let call = Call::post(user(alias, "/revoke")).json(&Revoke::new(reason))?;
-            let done: Revoked = self.ask(call, |no| no.about_user(alias)).await?;
+            let done: PerhapsRevoked = self.ask(call, |no| no.about_user(alias)).await?;
             Ok(done.revoked)
         })
     }
@@ -179,7 +183,7 @@ impl Administration for Remote {
     ) -> Answer<'a, Vec<CertificateView>> {
         Box::pin(async move {
             if filter.limit > MAX_CERTIFICATES {
-                let most = format!("--limit is at most {MAX_CERTIFICATES} over the network");
+                let most = format!("--limit is at most {MAX_LISTED} over the network");
                 return Err(Failure::usage(most).into());
             }
             let query = CertificateQuery {

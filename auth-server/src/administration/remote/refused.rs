@@ -50,6 +50,7 @@ impl Refused {
     /// The same about that certificate.
     pub(super) fn about_certificate(self, serial: &Serial) -> AdminError {
         match self.document.r#type.as_str() {
+            kind::OWN_CERTIFICATE => StoreError::OwnCertificate { serial: *serial }.into(),
             kind::NO_SUCH_CERTIFICATE => StoreError::NoSuchCertificate { serial: *serial }.into(),
             _ => self.about_anything(),
         }

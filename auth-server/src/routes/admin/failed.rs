@@ -11,6 +11,7 @@ impl From<AdminError> for Problem {
             AdminError::Store(StoreError::AliasRetired { .. }) => Self::AliasRetired,
             AdminError::Store(StoreError::NoSuchUser { .. }) => Self::NoSuchUser,
             AdminError::Store(StoreError::NoSuchCertificate { .. }) => Self::NoSuchCertificate,
+            AdminError::Store(StoreError::OwnCertificate { .. }) => Self::OwnCertificate,
             AdminError::Store(StoreError::LastAdministrator) => Self::LastAdministrator,
             AdminError::Store(StoreError::Denied(Denied::Certificate)) => Self::CertificateRefused,
             AdminError::Store(StoreError::Denied(Denied::Role)) => Self::NotAllowed,

@@ -10,7 +10,7 @@ use crate::administration::wire::{PerhapsRevoked, Revoke};
 use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::Problem;
-use crate::routes::responses::{BodyRefusals, NoneSuch, Refusals};
+use crate::routes::responses::{BodyRefusals, InUse, NoneSuch, Refusals};
 use crate::state::Shared;
 
 /// 200 with how many certificates were in force, also when all were revoked before.
@@ -26,6 +26,7 @@ use crate::state::Shared;
         Refusals,
         BodyRefusals,
         NoneSuch,
+        InUse,
     ),
     tag = "administration"
 )]

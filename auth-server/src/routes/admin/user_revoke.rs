@@ -6,14 +6,14 @@ use common::identity::Alias;
 use super::desk;
 use super::extract::Named;
 use crate::administration::Administration;
-use crate::administration::wire::{Revoke, Revoked};
+use crate::administration::wire::{PerhapsRevoked, Revoke};
 use crate::body::{By, Json};
 use crate::device::Administrator;
 use crate::problem::Problem;
 use crate::routes::responses::{BodyRefusals, LastOne, NoneSuch, Refusals};
 use crate::state::Shared;
 
-/// 200 with how many certificates were revoked.
+/// 200 with how many certificates were revoked; null when nothing was left to be done.
 #[utoipa::path(
     post,
     path = "/admin/users/{alias}/revoke",
@@ -21,7 +21,7 @@ use crate::state::Shared;
     params(("alias" = String, Path, description = "who")),
     request_body(content = inline(Revoke), content_type = "application/json"),
     responses(
-        (status = 200, description = "blocked", body = inline(Revoked),
+        (status = 200, description = "blocked", body = inline(PerhapsRevoked),
          content_type = "application/json"),
         Refusals,
         BodyRefusals,
@@ -34,8 +34,8 @@ pub(super) async fn revoke(
     State(app): State<Shared>,
     Named(alias): Named<Alias>,
     By(administrator, why): By<Administrator, Revoke>,
-) -> Result<Json<Revoked>, Problem> {
+) -> Result<Json<PerhapsRevoked>, Problem> {
     let desk = desk(&app, &administrator);
     let revoked = desk.revoke_user(&alias, why.reason()?).await?;
-    Ok(Json(Revoked { revoked }))
+    Ok(Json(PerhapsRevoked { revoked }))
 }

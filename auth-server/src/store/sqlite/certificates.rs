@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::audit_log::append;
 use super::connections::Write;
 use super::rows::{
-    all, column, counted, execute, first, number, only, optional_time, signed, time,
+    all, column, counted, execute, first, number, only, optional_time, signed, time, value,
 };
 use super::{SqliteStore, damaged, device, ledger, right};
 use crate::audit::{Action, Actor, Event, OK};
@@ -50,6 +50,22 @@ pub(super) fn revoke_all(
     )?;
     count_revocation(tx)?;
     Ok(in_force)
+}
+
+/// Whether a person has a certificate that could be used or renewed once the person is back, and so
+/// something that [`revoke_all`] would revoke for good.
+pub(super) fn is_left_to_revoke(
+    tx: &Write<'_>,
+    alias: &Alias,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    only(
+        tx,
+        "SELECT EXISTS (SELECT 1 FROM certificates
+             WHERE alias = ? AND not_after >= ? AND (revoked_at IS NULL OR role_changed))",
+        params![alias.as_str(), (now - MAX_GRACE).unix_timestamp()],
+        value,
+    )
 }
 
 pub(super) fn count_revocation(tx: &Write<'_>) -> Result<(), StoreError> {

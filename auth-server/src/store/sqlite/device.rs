@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::certificates::serial;
 use super::connections::Write;
-use super::rows::{all, execute, first};
+use super::rows::{all, execute, first, only, value};
 use crate::store::{MAX_GRACE, StoreError};
 
 /// The certificate by which the device of another one goes.
@@ -18,6 +18,22 @@ fn device_of(tx: &Write<'_>, named: &Serial) -> Result<Serial, StoreError> {
         serial,
     )?
     .ok_or(StoreError::NoSuchCertificate { serial: *named })
+}
+
+/// Whether it is the certificate that the auth server uses: the last one that it got, which it shows
+/// until it is started anew, revoked or not.
+fn is_the_servers(tx: &Write<'_>, named: &Serial, now: OffsetDateTime) -> Result<bool, StoreError> {
+    only(
+        tx,
+        "SELECT EXISTS (SELECT 1 FROM certificates AS own
+             WHERE own.serial = ?1 AND own.alias IS NULL AND own.state = 'signed'
+               AND own.revoked_at IS NULL AND own.not_after >= ?2
+               AND NOT EXISTS (SELECT 1 FROM certificates AS later
+                   WHERE later.alias IS NULL AND later.state = 'signed'
+                     AND (later.created_at, later.rowid) > (own.created_at, own.rowid)))",
+        params![named.as_bytes(), now.unix_timestamp()],
+        value,
+    )
 }
 
 /// Those that were handed out and are believed until now.
@@ -46,6 +62,9 @@ pub(super) fn revoke(
     now: OffsetDateTime,
 ) -> Result<Option<Vec<Serial>>, StoreError> {
     let device = device_of(tx, named)?;
+    if is_the_servers(tx, named, now)? {
+        return Err(StoreError::OwnCertificate { serial: *named });
+    }
     let in_force = in_force(tx, &device, now)?;
     let revoked = execute(
         tx,

@@ -3,10 +3,10 @@ use rusqlite::params_from_iter;
 use rusqlite::types::{Null, Value};
 use time::OffsetDateTime;
 
-use super::certificates::revoke_all;
+use super::certificates::{is_left_to_revoke, revoke_all};
 use super::connections::Write;
 use super::rows::{execute, only, value};
-use super::users::state_of;
+use super::users::{role_of, state_of};
 use crate::store::{Password, StoreError, UserChange, UserState};
 
 /// Makes a change with everything that follows from it: how many certificates it revoked; nothing when
@@ -17,7 +17,7 @@ pub(super) fn carry_out(
     change: UserChange<'_>,
     now: OffsetDateTime,
 ) -> Result<Option<u64>, StoreError> {
-    if !is_needed(tx, alias, change)? {
+    if !is_needed(tx, alias, change, now)? {
         return Ok(None);
     }
     update(tx, alias, change, now)?;
@@ -35,7 +35,12 @@ pub(super) fn carry_out(
 }
 
 /// Whether the change would make a difference to a person who was not removed.
-fn is_needed(tx: &Write<'_>, alias: &Alias, change: UserChange<'_>) -> Result<bool, StoreError> {
+fn is_needed(
+    tx: &Write<'_>,
+    alias: &Alias,
+    change: UserChange<'_>,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
     let state = state_of(tx, alias)?.filter(|state| *state != UserState::Removed);
     let state = state.ok_or_else(|| StoreError::NoSuchUser {
         alias: alias.clone(),
@@ -44,6 +49,10 @@ fn is_needed(tx: &Write<'_>, alias: &Alias, change: UserChange<'_>) -> Result<bo
         UserChange::Enable => Ok(state != UserState::Active),
         UserChange::Disable => Ok(state != UserState::Disabled),
         UserChange::Unlock => has_failed(tx, alias),
+        UserChange::Role(role) => Ok(role_of(tx, alias)?.as_ref() != Some(role)),
+        UserChange::Revoke(_) => {
+            Ok(state != UserState::Disabled || is_left_to_revoke(tx, alias, now)?)
+        }
         _ => Ok(true),
     }
 }

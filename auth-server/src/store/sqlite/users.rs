@@ -56,6 +56,14 @@ pub(super) fn state_of(tx: &Write<'_>, alias: &Alias) -> Result<Option<UserState
     })
 }
 
+/// The role of who has or had the alias.
+pub(super) fn role_of(tx: &Write<'_>, alias: &Alias) -> Result<Option<Role>, StoreError> {
+    let role = "SELECT role FROM users WHERE alias = ?";
+    first(tx, role, [alias.as_str()], |row| {
+        read_role(&value::<String>(row)?)
+    })
+}
+
 fn insert(tx: &Write<'_>, user: &NewUser, now: OffsetDateTime) -> Result<(), StoreError> {
     execute(
         tx,

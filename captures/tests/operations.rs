@@ -37,8 +37,22 @@ fn port() -> u16 {
         .unwrap()
 }
 
+/// Somebody logs in with stock programs: the number that the reader would put in.
+const A_DEVICE: &str = r#"PORT=${ORGSHARE_AUTH_LISTEN##*:}
+umask 077
+echo 'plum glacier window ostrich seven' >secret
+auth-server user add dora --password-file secret
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=dora -keyout dora.key -out dora.csr
+CSR=$(awk '{ printf "%s\\n", $0 }' dora.csr)
+curl --silent --fail --cacert authority/root.crt --resolve "auth.acme.example:$PORT:127.0.0.1" \
+     --header 'Content-Type: application/json' --output dora.crt \
+     --data "{\"alias\":\"dora\",\"password\":\"$(cat secret)\",\"csr\":\"$CSR\"}" \
+     "https://auth.acme.example:$PORT/verify"
+SERIAL=$(auth-server cert list --alias dora --json | sed 's/.*"serial":"\([0-9a-f]*\)".*/\1/')
+"#;
+
 /// The commands as one script that stops at the first failure. Where the text starts the server,
-/// the script waits for it; where the reader puts a number in, it takes the server's own.
+/// the script waits for it; where the reader puts a number in, it makes a device and takes its.
 fn script(folder: &Path) -> String {
     let mut script = "set -eux -o pipefail\n\
                       trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
@@ -46,10 +60,7 @@ fn script(folder: &Path) -> String {
     for line in commands() {
         let line = line.replace("/var/lib/orgshare", folder.join("new").to_str().unwrap());
         if line.contains("$SERIAL") {
-            script.push_str(
-                "SERIAL=$(auth-server cert list --json | head -n 1 \
-                 | sed 's/.*\"serial\":\"\\([0-9a-f]*\\)\".*/\\1/')\n",
-            );
+            script.push_str(A_DEVICE);
         }
         script.push_str(&line);
         script.push('\n');

@@ -100,13 +100,7 @@ impl Attempt {
         store: &dyn Store,
         now: OffsetDateTime,
     ) -> Result<Option<Duration>, StoreError> {
-        let (subjects, rules): (Vec<String>, Vec<&Rule>) = self.delays().into_iter().unzip();
-        let found = store.attempts(&subjects).await?;
-        let waits = found
-            .iter()
-            .zip(rules)
-            .filter_map(|(attempts, rule)| attempts.and_then(|attempts| rule.wait(attempts, now)));
-        Ok(waits.max())
+        longest_wait(store, &self.delays(), &[], now).await
     }
 
     /// Begins the check of the password, unless this attempt must wait, whoever it turns out to be. Other
@@ -120,16 +114,10 @@ impl Attempt {
         checks: &Checks,
         now: OffsetDateTime,
     ) -> Result<Result<UnderCheck, Duration>, StoreError> {
-        let (subjects, rules): (Vec<String>, Vec<&Rule>) = self.delays().into_iter().unzip();
+        let delays = self.delays();
         // Before the look at what was counted: else one that ends in between would be in neither.
-        let (under_check, others) = checks.begin(&subjects);
-        let found = store.attempts(&subjects).await?;
-        let waits = found
-            .iter()
-            .zip(rules)
-            .zip(others)
-            .filter_map(|((attempts, rule), others)| rule.wait_beside(*attempts, others, now));
-        Ok(match waits.max() {
+        let (under_check, others) = checks.begin(delays.iter().map(|(subject, _)| subject));
+        Ok(match longest_wait(store, &delays, &others, now).await? {
             None => Ok(under_check),
             Some(wait) => Err(wait),
         })
@@ -276,6 +264,25 @@ impl Attempt {
     fn place(&self, alias: &Alias) -> String {
         format!("alias {alias} source {}", self.source)
     }
+}
+
+/// How long the strictest of these delays holds an attempt up, if any does. `others` are the passwords that
+/// are being checked, for each delay; none where the list is shorter.
+async fn longest_wait(
+    store: &dyn Store,
+    delays: &[(String, &Rule)],
+    others: &[u32],
+    now: OffsetDateTime,
+) -> Result<Option<Duration>, StoreError> {
+    let subjects: Vec<String> = delays.iter().map(|(subject, _)| subject.clone()).collect();
+    let found = store.attempts(&subjects).await?;
+    let others = others.iter().copied().chain(std::iter::repeat(0));
+    let waits = delays
+        .iter()
+        .zip(found)
+        .zip(others)
+        .filter_map(|(((_, rule), attempts), others)| rule.wait_beside(attempts, others, now));
+    Ok(waits.max())
 }
 
 fn counted(subject: String, rule: &Rule, now: OffsetDateTime) -> Counted {

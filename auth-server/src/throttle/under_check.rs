@@ -14,7 +14,11 @@ impl Checks {
     }
 
     /// One more, and how many others there are of each subject.
-    pub(super) fn begin(&self, subjects: &[String]) -> (UnderCheck, Vec<u32>) {
+    pub(super) fn begin<'a>(
+        &self,
+        subjects: impl Iterator<Item = &'a String>,
+    ) -> (UnderCheck, Vec<u32>) {
+        let subjects: Vec<String> = subjects.cloned().collect();
         let mut counts = self.lock();
         let others = subjects
             .iter()
@@ -26,7 +30,7 @@ impl Checks {
             .collect();
         let under_check = UnderCheck {
             checks: self.clone(),
-            subjects: subjects.to_vec(),
+            subjects,
         };
         (under_check, others)
     }
@@ -64,12 +68,12 @@ mod tests {
             vec!["alice".to_owned()],
             vec!["alice".to_owned(), "here".to_owned()],
         ];
-        let (first, others) = checks.begin(&alice);
+        let (first, others) = checks.begin(alice.iter());
         assert_eq!(others, [0]);
-        let (second, others) = checks.begin(&both);
+        let (second, others) = checks.begin(both.iter());
         assert_eq!(others, [1, 0]);
         drop(first);
-        assert_eq!(checks.begin(&both).1, [1, 1]);
+        assert_eq!(checks.begin(both.iter()).1, [1, 1]);
         drop(second);
         assert!(checks.lock().is_empty());
     }

@@ -7,12 +7,13 @@ mod support;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use auth_server::config::Given;
 use auth_server::doctor::{Finding, Verdict, examine};
 use auth_server::home::Home;
 use serde_json::Value;
+use support::disk::SmallDisk;
 use support::*;
 use time::{Duration, OffsetDateTime};
 
@@ -372,32 +373,12 @@ fn the_end_of_the_root_certificate_and_of_a_list_is_told_in_time() {
     assert_eq!(list(Duration::hours(25)), Verdict::Fail);
 }
 
-/// A disk of so many MiB over the organisation's folder.
-struct SmallDisk(std::path::PathBuf);
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
-    }
-}
-
 #[test]
 fn a_disk_that_is_nearly_full_is_found() {
     let org = Org::new();
     let moved = org.home().with_file_name("moved");
     std::fs::rename(org.home(), &moved).unwrap();
-    std::fs::create_dir(org.home()).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=32m,mode=700", "none"])
-        .arg(org.home())
-        .output()
-        .unwrap();
-    assert!(
-        mounted.status.success(),
-        "mounting needs root: {}",
-        said(&mounted)
-    );
-    let _disk = SmallDisk(org.home());
+    let _disk = SmallDisk::mount(org.home(), 32);
     for entry in std::fs::read_dir(&moved).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), org.home().join(entry.file_name())).unwrap();

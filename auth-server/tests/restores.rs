@@ -12,6 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use auth_server::archive::{self, Manifest};
 use common::identity::OrgRoot;
+use support::disk::SmallDisk;
 use support::*;
 use time::OffsetDateTime;
 
@@ -151,43 +152,6 @@ fn the_folder_that_commands_work_on_by_default_is_told_where_it_is_another_one()
     assert!(!told.contains("another authority"), "{told}");
     let told = restore(&[]);
     assert!(!told.contains("work on"), "{told}");
-}
-
-/// A disk of so many MiB.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: PathBuf, mebibytes: u32) -> Self {
-        std::fs::create_dir(&at).unwrap();
-        let mounted = Command::new("mount")
-            .args([
-                "-t",
-                "tmpfs",
-                "-o",
-                &format!("size={mebibytes}m,mode=700"),
-                "none",
-            ])
-            .arg(&at)
-            .output()
-            .unwrap();
-        assert!(
-            mounted.status.success(),
-            "mounting needs root: {}",
-            said(&mounted)
-        );
-        Self(at)
-    }
-
-    fn used(&self) -> u64 {
-        let disk = rustix::fs::statvfs(&self.0).unwrap();
-        (disk.f_blocks - disk.f_bfree) * disk.f_frsize
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
-    }
 }
 
 /// A backup, well made, whose store is so many bytes of nothing.

@@ -5,6 +5,7 @@
 
 pub(crate) mod crowd;
 pub(crate) mod desk;
+pub(crate) mod disk;
 pub(crate) mod history;
 mod members;
 

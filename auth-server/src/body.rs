@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::state::Shared;
 
 /// Bytes of a body: a request of 8 KiB and a password of 1 KiB, escaped in JSON, many times over.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// An answer of that form.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub struct Json<T>(pub T);
 /// nobody else's is, and once more behind its last byte: a request that is held back does not outlive
 /// a revocation.
 #[derive(Debug)]
-pub struct By<W, T>(pub W, pub T);
+pub struct By<W, T, const MOST: usize = MAX_BODY_BYTES>(pub W, pub T);
 
-impl<W, T> FromRequest<Shared> for By<W, T>
+impl<W, T, const MOST: usize> FromRequest<Shared> for By<W, T, MOST>
 where
     W: FromRequestParts<Shared, Rejection = Problem> + Send,
     T: DeserializeOwned + Send,
@@ -36,7 +36,7 @@ where
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         W::from_request_parts(&mut parts, app).await?;
-        let value = json(&parts.headers, body).await?;
+        let value = json_within(MOST, &parts.headers, body).await?;
         let who = W::from_request_parts(&mut parts, app).await?;
         Ok(Self(who, value))
     }
@@ -47,10 +47,18 @@ where
 /// # Errors
 /// When it is something else, or too long.
 pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+    json_within(MAX_BODY_BYTES, headers, body).await
+}
+
+async fn json_within<T: DeserializeOwned>(
+    most: usize,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
     if !is_json(headers) {
         return Err(Problem::NotJson);
     }
-    let bytes = read(body).await?;
+    let bytes = read(most, body).await?;
     // What serde says of a wrong body may hold a piece of it, such as a password.
     serde_json::from_slice(&bytes).map_err(|_| Problem::Malformed)
 }
@@ -80,16 +88,16 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+async fn read(most: usize, mut body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
     let announced = body.size_hint().exact().unwrap_or(u64::MAX);
-    let room = usize::try_from(announced).map_or(MAX_BODY_BYTES, |room| room.min(MAX_BODY_BYTES));
+    let room = usize::try_from(announced).map_or(most, |room| room.min(most));
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::Malformed)?;
         if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > MAX_BODY_BYTES {
-                return Err(Problem::TooLarge);
+            if bytes.len() + data.len() > most {
+                return Err(Problem::TooLarge(most));
             }
             bytes.extend_from_slice(&data);
         }

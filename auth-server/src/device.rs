@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use common::identity::{Alias, PeerCertificate, Role};
+use common::identity::{Alias, DeviceName, PeerCertificate, Role};
 use root_ca::Serial;
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
@@ -27,6 +27,7 @@ pub struct Device {
     role: Role,
     serial: Serial,
     line: Serial,
+    name: Option<DeviceName>,
     key_sha256: [u8; 32],
     not_after: OffsetDateTime,
     by: Actor,
@@ -58,6 +59,16 @@ impl Device {
     /// The first certificate of its line, by which the device goes.
     pub fn line(&self) -> Serial {
         self.line
+    }
+
+    /// What it said that it is called.
+    pub fn name(&self) -> Option<&DeviceName> {
+        self.name.as_ref()
+    }
+
+    /// When its certificate ends.
+    pub fn not_after(&self) -> OffsetDateTime {
+        self.not_after
     }
 
     /// SHA-256 of its public key's SubjectPublicKeyInfo.
@@ -239,6 +250,7 @@ async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem>
                 role: user.role,
                 serial,
                 line: known.device,
+                name: known.origin.device_name,
                 key_sha256: known.key_sha256,
                 not_after: known.not_after,
             };

@@ -79,6 +79,13 @@ pub struct Metrics {
     pub connections_refused: IntCounter,
     /// Connections that kept the server waiting and were ended for others.
     pub connections_replaced: IntCounter,
+    /// Streams of events that are open.
+    pub event_streams: IntGauge,
+    /// Streams that were ended because nobody read them.
+    pub event_streams_dropped: IntCounter,
+    events: IntCounterVec,
+    /// Devices that announced themselves.
+    pub presence_entries: IntGauge,
     log_lines_missing: IntCounterVec,
     password_wait: Histogram,
     password_waiting: IntGauge,
@@ -185,6 +192,23 @@ impl Metrics {
                 "orgshare_connections_replaced_total",
                 "Connections that kept the server waiting and were ended to make room for others.",
             ))?,
+            event_streams: make.put(IntGauge::new(
+                "orgshare_event_streams",
+                "Streams of events that are open.",
+            ))?,
+            event_streams_dropped: make.put(IntCounter::new(
+                "orgshare_event_streams_dropped_total",
+                "Streams of events that were ended because nobody read them.",
+            ))?,
+            events: make.counters(
+                "orgshare_events_total",
+                "Events that were told to all who listened.",
+                &["kind"],
+            )?,
+            presence_entries: make.put(IntGauge::new(
+                "orgshare_presence_entries",
+                "Devices that are online, unlisted ones too.",
+            ))?,
             log_lines_missing: make.counters(
                 "orgshare_log_lines_missing_total",
                 "Lines that are not in the log, because requests caused too many or nobody read it.",
@@ -287,6 +311,11 @@ impl Metrics {
         self.refused
             .with_label_values(&[route.unwrap_or("other"), reason])
             .inc();
+    }
+
+    /// An event is told; its kind is a word of the program.
+    pub fn event(&self, kind: &str) {
+        self.events.with_label_values(&[kind]).inc();
     }
 
     /// A line is not written to the log.

@@ -11,6 +11,8 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use root_ca::UnknownReason;
 
 use crate::details::DetailsError;
+use crate::events::Refused;
+use crate::presence::AnnouncementError;
 
 /// What a client is told. The log has the cause, under the request's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub enum Problem {
     PasswordMustChange,
     /// What a member tells of himself is not accepted.
     Details(DetailsError),
+    /// What a device tells of itself is not accepted.
+    Announcement(AnnouncementError),
+    /// The device or its person has as many streams, or is online as often, as one may.
+    TooManyStreams,
     /// A member's certificate is needed, and none was shown.
     CertificateNeeded,
     /// The certificate has ended.
@@ -76,8 +82,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// The client took too long.
     Timeout,
-    /// The body is over the limit.
-    TooLarge,
+    /// The body is over the limit, in bytes.
+    TooLarge(usize),
     /// The body is not JSON.
     NotJson,
     /// Too many failures; wait.
@@ -135,6 +141,16 @@ impl Problem {
             );
         }
         response
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooMany => Self::TooManyStreams,
+            Refused::TooOften(wait) => Self::TooOften(wait),
+            Refused::Full => Self::Unavailable,
+        }
     }
 }
 

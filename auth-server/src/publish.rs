@@ -1,4 +1,4 @@
-//! The current CRL: signed at the start, every hour, and within a second of each revocation,
+//! The current CRL: signed at the start, every hour, and at once at a revocation,
 //! whoever recorded it, this process or the command line.
 //!
 //! The ledger's bounds keep it below what peers take. Should it not be signed all the same, the last one
@@ -16,8 +16,6 @@ use time::OffsetDateTime;
 use crate::metrics::metrics;
 use crate::store::{LISTED_AT_LEAST, MAX_LISTABLE, Store, StoreError};
 
-/// How often the store is asked whether something was revoked.
-const POLL_EVERY: Duration = Duration::from_millis(500);
 /// How old a CRL becomes while nothing is revoked.
 const RESIGN_EVERY: time::Duration = time::Duration::hours(1);
 /// How long what could not be signed is left alone: what makes a list shorter is time, and each try
@@ -222,11 +220,6 @@ impl CrlPublisher {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The pause between two looks at the store.
-pub async fn pause() {
-    tokio::time::sleep(POLL_EVERY).await;
 }
 
 #[cfg(test)]

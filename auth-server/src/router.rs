@@ -9,13 +9,14 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::metrics::metrics;
 use crate::openapi::{Endpoint, document, endpoint};
 use crate::problem::{Problem, Reason};
 use crate::routes::{
-    admin, healthz, me, metrics, openapi, password, renew, root_crl, root_crt, verify,
+    admin, events, healthz, me, metrics, openapi, password, peers, presence, renew, root_crl,
+    root_crt, verify,
 };
 use crate::state::{BY_MEMBER, REQUEST, Remote, RequestId, Shared};
 use crate::ui::ACCESS;
@@ -38,6 +39,11 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint::<password::__path_password>(post(password::password)),
         endpoint::<me::__path_show>(get(me::show)),
         endpoint::<me::__path_change>(put(me::change)),
+        // A stream is for who reads it: HEAD, which `get` answers too, has none.
+        endpoint::<events::__path_events>(get(events::events).head(no_stream)),
+        endpoint::<presence::__path_announce>(put(presence::announce)),
+        endpoint::<presence::__path_withdraw>(delete(presence::withdraw)),
+        endpoint::<peers::__path_peers>(get(peers::peers)),
         endpoint::<root_crt::__path_root_crt>(get(root_crt::root_crt)),
         endpoint::<root_crl::__path_root_crl>(get(root_crl::root_crl)),
         endpoint::<healthz::__path_healthz>(get(healthz::healthz)),
@@ -80,6 +86,10 @@ fn serving(endpoints: Vec<Endpoint>, app: Shared) -> Router {
         .layer(from_fn(one_host))
         .layer(from_fn(access_log))
         .with_state(app)
+}
+
+async fn no_stream() -> Problem {
+    Problem::MethodNotAllowed
 }
 
 /// A web page elsewhere can make a browser on this machine ask under a name of its own; it cannot

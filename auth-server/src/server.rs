@@ -25,11 +25,11 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::device::ClientLeaf;
-use crate::harden;
+use crate::events::StreamEnd;
 use crate::problem::Problem;
 use crate::state::Remote;
 use crate::throttle::Source;
-use places::{Place, Places, Turns};
+use places::{MAX_CONNECTIONS, Place, Places, Turns};
 use watched::{Answered, Asked, Watched};
 
 /// From connecting to the end of the TLS handshake.
@@ -52,8 +52,32 @@ const OTHER_FILES: usize = 128;
 /// Bytes of answers that the system holds for one client (it takes the double, for its own lists): a
 /// slow one is seen to be slow, and all together take no memory that others need.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// Connections of which one may be a stream of events, where files are few.
+const SHARE_OF_STREAMS: usize = 2;
 /// Pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections there may be of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// That ask and are answered.
+    pub connections: usize,
+    /// That listen to events. They are members' alone, and have bounds of their own.
+    pub streams: usize,
+}
+
+impl Room {
+    /// With so many files that may be open: streams get what connections leave, but half where that
+    /// would be little.
+    pub fn with_files(files: usize) -> Self {
+        let files = files.saturating_sub(OTHER_FILES);
+        let connections = MAX_CONNECTIONS.min(files - files / SHARE_OF_STREAMS);
+        Self {
+            connections,
+            streams: files - connections,
+        }
+    }
+}
 
 /// How a connection begins.
 #[derive(Clone)]
@@ -64,16 +88,15 @@ pub enum Greeting {
     Plain,
 }
 
-/// Serves until `stop` turns true, then lets the requests under way finish.
+/// Serves until `stop` turns true, on `room` connections at most, then lets the requests under way finish.
 pub async fn serve(
     listener: TcpListener,
     greeting: Greeting,
     router: Router,
+    room: usize,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Places::new(
-        harden::open_files().saturating_sub(OTHER_FILES),
-    ));
+    let places = Arc::new(Places::new(room));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -106,12 +129,21 @@ pub async fn serve(
     let _ = tokio::time::timeout(Duration::from_secs(SHUTDOWN_SECS), rest).await;
 }
 
-/// A connection as long as it has its place and its time.
+/// A connection as long as it has its place and its time; one that becomes a stream of events gives
+/// both back, and ends with that.
 async fn hold(mut place: Place, connection: impl Future<Output = ()>) {
     let limit = Duration::from_secs(CONNECTION_SECS);
-    tokio::select! {
-        _ = tokio::time::timeout(limit, connection) => {}
-        () = place.lost() => {}
+    let mut connection = std::pin::pin!(connection);
+    let stream = tokio::select! {
+        _ = tokio::time::timeout(limit, connection.as_mut()) => None,
+        stream = place.lost() => stream,
+    };
+    drop(place);
+    if let Some(stream) = stream {
+        tokio::select! {
+            () = connection => {}
+            () = stream.over() => {}
+        }
     }
 }
 
@@ -199,9 +231,13 @@ async fn answer(
         Ok(Err(never)) => match never {},
         Err(_) => Problem::Unavailable.response(),
     };
-    if is_last {
+    let stream: Option<StreamEnd> = response.extensions_mut().remove();
+    if is_last || stream.is_some() {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
+    }
+    if let Some(stream) = stream {
+        turns.becomes_stream(stream);
     }
     Ok(response.map(|body| Answered::new(body, turns)))
 }

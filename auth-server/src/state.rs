@@ -10,6 +10,7 @@ use root_ca::{Authority, Profile};
 use crate::administration::Local;
 use crate::audit::Actor;
 use crate::denials::Denials;
+use crate::events::Hub;
 use crate::password::PasswordChecker;
 use crate::publish::CrlPublisher;
 use crate::store::Store;
@@ -36,6 +37,8 @@ pub struct App {
     pub crl: CrlPublisher,
     /// The root certificate, PEM.
     pub root_pem: String,
+    /// Who listens, and who is online.
+    pub events: Arc<Hub>,
     /// Who was lately refused what administrators do.
     pub denials: Denials,
 }

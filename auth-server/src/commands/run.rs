@@ -22,14 +22,16 @@ pub use reserve::{Reserved, reserve};
 use super::dialogue;
 use crate::config::Config;
 use crate::denials::Denials;
+use crate::events::{Feed, Hub};
 use crate::failure::Failure;
+use crate::harden;
 use crate::home::{Home, certificate_pem};
 use crate::log;
 use crate::options::Run;
 use crate::password::PasswordChecker;
 use crate::publish::CrlPublisher;
 use crate::router::{local_router, router};
-use crate::server::{self, Greeting};
+use crate::server::{self, Greeting, Room};
 use crate::signals::Signals;
 use crate::state::App;
 use crate::store::Store;
@@ -111,6 +113,15 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
     let crl = CrlPublisher::start(&start.authority, store.as_ref(), now)
         .await
         .map_err(|error| other(&error))?;
+    let room = Room::with_files(harden::open_files());
+    tracing::info!(
+        "room for {} connections and {} streams of events",
+        room.connections,
+        room.streams
+    );
+    // Numbers of events go on above those of any earlier server.
+    let first_event = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(1);
+    let events = Hub::new(first_event, crl.current().number(), room.streams);
     let parallel = std::thread::available_parallelism().map_or(1, usize::from);
     let app = Arc::new(App {
         root_pem: certificate_pem(root.certificate())?,
@@ -121,6 +132,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         passwords: PasswordChecker::new(parallel).map_err(|error| other(&error))?,
         checks: Checks::default(),
         crl,
+        events: Arc::new(events),
         denials: Denials::default(),
         store_watch: StoreWatch::default(),
     });
@@ -132,8 +144,9 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         .map_err(|error| other(&error))?;
     let (stop, stopped) = watch::channel(false);
     let store = app.store.clone();
+    let feed = Feed::open(&app).await?;
     let tasks = [
-        tokio::spawn(upkeep::keep_crl_fresh(app.clone())),
+        tokio::spawn(upkeep::keep_news_coming(app.clone(), feed)),
         tokio::spawn(upkeep::keep_certificate_fresh(
             app.clone(),
             start.config,
@@ -158,6 +171,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
             listener,
             Greeting::Plain,
             router,
+            room.connections,
             stopped.clone(),
         ))
     });
@@ -169,6 +183,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
         listener,
         Greeting::Tls(acceptor),
         router(app.clone()),
+        room.connections,
         stopped,
     ));
     tell_service_manager(&[NotifyState::Ready]);
@@ -176,6 +191,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
     tracing::info!("stopping: a signal came");
     tell_service_manager(&[NotifyState::Stopping]);
     stop.send_replace(true);
+    app.events.close();
     let _ = served.await;
     if let Some(local) = local {
         let _ = local.await;

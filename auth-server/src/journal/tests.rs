@@ -19,6 +19,7 @@ async fn app(folder: &std::path::Path, now: OffsetDateTime) -> App {
     let root = authority.root().fingerprint();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::create(&path, &root).await.unwrap());
     App {
+        events: Arc::new(crate::events::Hub::new(1, 1, 1)),
         crl: CrlPublisher::start(&authority, store.as_ref(), now)
             .await
             .unwrap(),

@@ -10,6 +10,9 @@ use super::{Problem, kind};
 /// When to try again after 503.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
+/// When to try again to listen: by then streams that were lost have been noticed.
+const STREAMS_RETRY: Duration = Duration::from_secs(45);
+
 /// Where the status says what kind it is: "the problem has no additional semantics beyond that of the
 /// HTTP status code" (RFC 9457, 4.2.1).
 const BLANK: &str = "about:blank";
@@ -86,6 +89,17 @@ impl Problem {
                 error.to_string(),
             )
             .kind(kind::DETAILS),
+            Self::Announcement(error) => {
+                told(StatusCode::BAD_REQUEST, "announcement", error.to_string())
+                    .kind(kind::ANNOUNCEMENT)
+            }
+            Self::TooManyStreams => told(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                "this device, or its person, listens or is online as often as one may",
+            )
+            .kind(kind::TOO_MANY_STREAMS)
+            .after(STREAMS_RETRY),
             Self::CertificateNeeded => told(
                 StatusCode::UNAUTHORIZED,
                 "certificate_needed",
@@ -222,10 +236,10 @@ impl Problem {
                 "timeout",
                 "the request took too long",
             ),
-            Self::TooLarge => told(
+            Self::TooLarge(most) => told(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
-                "the body is over 65536 bytes",
+                format!("the body is over {most} bytes"),
             ),
             Self::NotJson => told(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -30,6 +30,10 @@ pub const LAST_ADMINISTRATOR: &str = "urn:orgshare:problem:last-administrator";
 pub const PASSWORD_MUST_CHANGE: &str = "urn:orgshare:problem:password-must-change";
 /// Name or e-mail address is not accepted; the detail says why.
 pub const DETAILS: &str = "urn:orgshare:problem:details";
+/// What a device tells of itself is not accepted; the detail says which field and why.
+pub const ANNOUNCEMENT: &str = "urn:orgshare:problem:announcement";
+/// One device, or one person, listens as often as one may.
+pub const TOO_MANY_STREAMS: &str = "urn:orgshare:problem:too-many-streams";
 /// One device renewed as often as one device may.
 pub const TOO_MANY_RENEWALS: &str = "urn:orgshare:problem:too-many-renewals";
 /// One person got as many certificates as one person may.

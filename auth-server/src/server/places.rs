@@ -6,11 +6,13 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::events::StreamEnd;
 use crate::metrics::metrics;
 use crate::throttle::Source;
 
@@ -52,8 +54,8 @@ struct Connection {
     heard: bool,
     /// Since when there is more for the client than it takes.
     untaken: Option<Instant>,
-    /// Dropped to end the connection.
-    _held: oneshot::Sender<()>,
+    /// Dropped to end the connection; used when it becomes a stream, which has a place of its own.
+    held: oneshot::Sender<StreamEnd>,
 }
 
 impl Connection {
@@ -82,10 +84,8 @@ impl State {
         self.by_source.get(&source).copied().unwrap_or_default()
     }
 
-    fn remove(&mut self, id: u64) {
-        let Some(connection) = self.connections.remove(&id) else {
-            return;
-        };
+    fn remove(&mut self, id: u64) -> Option<Connection> {
+        let connection = self.connections.remove(&id)?;
         metrics().connections.dec();
         if let Some(own) = self.by_source.get_mut(&connection.source) {
             *own -= 1;
@@ -93,6 +93,7 @@ impl State {
                 self.by_source.remove(&connection.source);
             }
         }
+        Some(connection)
     }
 
     /// Whom a newcomer from `source` may replace, of those whose client keeps the server waiting: one
@@ -172,7 +173,7 @@ impl Places {
             turn: Turn::Client(now),
             heard: false,
             untaken: None,
-            _held: held,
+            held,
         };
         state.connections.insert(id, connection);
         metrics().connections.inc();
@@ -180,6 +181,7 @@ impl Places {
         let turns = Turns {
             places: self.clone(),
             id,
+            is_stream: Arc::default(),
         };
         Some(Place { turns, lost })
     }
@@ -189,7 +191,7 @@ impl Places {
 #[derive(Debug)]
 pub(super) struct Place {
     turns: Turns,
-    lost: oneshot::Receiver<()>,
+    lost: oneshot::Receiver<StreamEnd>,
 }
 
 impl Place {
@@ -198,9 +200,9 @@ impl Place {
         self.turns.clone()
     }
 
-    /// Waits until another connection has the place.
-    pub(super) async fn lost(&mut self) {
-        let _ = (&mut self.lost).await;
+    /// Waits until another connection has the place, or this one has become a stream that ends so.
+    pub(super) async fn lost(&mut self) -> Option<StreamEnd> {
+        (&mut self.lost).await.ok()
     }
 }
 
@@ -215,6 +217,7 @@ impl Drop for Place {
 pub(super) struct Turns {
     places: Arc<Places>,
     id: u64,
+    is_stream: Arc<AtomicBool>,
 }
 
 impl Turns {
@@ -231,6 +234,20 @@ impl Turns {
             connection.heard = true;
             connection.turn = Turn::Client(now);
         });
+    }
+
+    /// The answer is a stream of events: the place is free for others.
+    pub(super) fn becomes_stream(&self, stream: StreamEnd) {
+        let connection = self.places.state().remove(self.id);
+        if let Some(connection) = connection {
+            self.is_stream.store(true, Ordering::Relaxed);
+            let _ = connection.held.send(stream);
+        }
+    }
+
+    /// Whether it has.
+    pub(super) fn is_stream(&self) -> bool {
+        self.is_stream.load(Ordering::Relaxed)
     }
 
     /// The client has sent a header, and a body is to follow, or not.

@@ -2,12 +2,14 @@
 //! answer's body.
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::places::Turns;
@@ -15,6 +17,12 @@ use super::places::Turns;
 /// The slowest that a client may take its answers while others want its place: slower than any line
 /// that people use, and 2 MiB in the two minutes that a connection has.
 const SLOWEST_BYTES_PER_SEC: u32 = 16 * 1024;
+
+/// How long a client may not confirm what was sent on a stream of events: with a sign of life each 15
+/// seconds, a device that is gone is known to be within 45.
+const STREAM_UNCONFIRMED_MILLIS: u32 = 30_000;
+/// Bytes of a stream that the system holds for a client (it takes the double): there are thousands of them.
+const STREAM_SEND_BUFFER_BYTES: usize = 16 * 1024;
 
 /// The bytes of a connection, as they leave for the network: beneath TLS.
 pub(super) struct Watched<S> {
@@ -24,6 +32,20 @@ pub(super) struct Watched<S> {
     /// Since when more was to be written than the client took; what it took since then has moved this
     /// on, by the time that the slowest would have needed for it.
     untaken: Option<Instant>,
+    /// Whether the socket was told that it is a stream's.
+    is_stream: bool,
+}
+
+impl<S: AsFd> Watched<S> {
+    /// A stream's socket is held otherwise from its first byte on. Where the system refuses, the stream
+    /// is no worse off than another connection.
+    fn note_stream(&mut self) {
+        if !self.is_stream && self.turns.is_stream() {
+            self.is_stream = true;
+            let _ = set_tcp_user_timeout(&self.stream, STREAM_UNCONFIRMED_MILLIS);
+            let _ = set_socket_send_buffer_size(&self.stream, STREAM_SEND_BUFFER_BYTES);
+        }
+    }
 }
 
 impl<S> Watched<S> {
@@ -33,6 +55,7 @@ impl<S> Watched<S> {
             turns,
             heard: false,
             untaken: None,
+            is_stream: false,
         }
     }
 
@@ -78,12 +101,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + AsFd + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.note_stream();
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note_written(&written);
         written
@@ -94,6 +118,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.note_stream();
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.note_written(&written);
         written

@@ -26,6 +26,9 @@ pub struct Census {
 
 /// What keeps the store itself in order.
 pub trait UpkeepStore {
+    /// Differs from what it was before if anything was written since, by whatever process.
+    fn version(&self) -> Answer<'_, u64>;
+
     /// Counts everything.
     fn census(&self, now: OffsetDateTime) -> Answer<'_, Census>;
 

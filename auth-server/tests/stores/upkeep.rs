@@ -43,6 +43,22 @@ async fn a_census_counts_everything(store: &dyn Store) {
     assert_eq!((later.valid, later.expired), (0, 1));
 }
 
+async fn its_version_changes_with_what_is_written_and_with_nothing_else(store: &dyn Store) {
+    let version = async || store.version().await.unwrap();
+    let first = version().await;
+    store.census(noon()).await.unwrap();
+    store.audit_page(0, 10).await.unwrap();
+    assert_eq!(version().await, first);
+    add(store, "alice").await.unwrap();
+    let second = version().await;
+    assert_ne!(second, first);
+    assert_eq!(version().await, second);
+    change(store, "alice", UserChange::Disable, noon())
+        .await
+        .unwrap();
+    assert_ne!(version().await, second);
+}
+
 async fn asking_whether_it_takes_changes_changes_nothing(store: &dyn Store) {
     add(store, "alice").await.unwrap();
     let before = store.census(noon()).await.unwrap();
@@ -99,6 +115,7 @@ async fn after_a_restore_numbers_only_rise_and_a_list_is_due(store: &dyn Store) 
 }
 
 suite!(
+    its_version_changes_with_what_is_written_and_with_nothing_else,
     a_census_counts_everything,
     asking_whether_it_takes_changes_changes_nothing,
     a_snapshot_opens_like_the_store,

@@ -7,6 +7,7 @@ pub(crate) mod crowd;
 pub(crate) mod desk;
 pub(crate) mod disk;
 pub(crate) mod history;
+pub(crate) mod listener;
 mod members;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -222,11 +223,29 @@ impl Server {
         Self::start_at(org, "127.0.0.1:0", more)
     }
 
+    /// With room for so many open files.
+    pub(crate) fn start_with_files(org: &Org, files: u32) -> Self {
+        let program = org.program(&["run", "--listen", "127.0.0.1:0"]);
+        let mut limited = Command::new("prlimit");
+        limited.arg(format!("--nofile={files}:{files}"));
+        limited.arg(program.get_program()).args(program.get_args());
+        for (name, value) in program.get_envs() {
+            limited.env(name, value.unwrap());
+        }
+        let mut server = Self::spawn(org, limited);
+        server.read_log();
+        server
+    }
+
     /// The same on that address.
     pub(crate) fn start_at(org: &Org, address: &str, more: &[&str]) -> Self {
         let mut args = vec!["run", "--listen", address];
         args.extend(more);
-        let mut child = org.program(&args).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(org, org.program(&args))
+    }
+
+    fn spawn(org: &Org, mut program: Command) -> Self {
+        let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let address = loop {
@@ -282,6 +301,11 @@ impl Server {
             .set_read_timeout(Some(Duration::from_secs(40)))
             .unwrap();
         StreamOwned::new(self.tls(shown), socket)
+    }
+
+    /// The client's side of a handshake that shows a certificate.
+    pub(crate) fn tls_as(&self, member: &Member) -> ClientConnection {
+        self.tls(Some(unchecked(&member.key.serialize_der(), &member.leaf)))
     }
 
     /// The client's side of a handshake.

@@ -1,17 +1,18 @@
 //! What a server does beside serving: it keeps lists, certificates, store and log in order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::events::{self, Feed};
 use crate::home::Home;
 use crate::journal::Journal;
 use crate::state::{App, Shared};
 use crate::tls::{self, CurrentCertificate, Life};
-use crate::{publish, staging, throttle};
+use crate::{staging, throttle};
 
 /// What interrupted backups left is of no use to anybody, and holds what a backup holds.
 pub(super) fn remove_leftovers(home: &Home) {
@@ -36,6 +37,9 @@ pub(super) async fn new_certificate(
     tls::issue(&app.authority, &app.profile, hosts, app.store.as_ref(), now).await
 }
 
+/// How often the log is told what is new in the audit log.
+const JOURNAL_EVERY: Duration = Duration::from_millis(500);
+
 /// Until the server stops; then there is an end to be told.
 pub(super) async fn keep_journal(
     app: Shared,
@@ -52,20 +56,18 @@ pub(super) async fn keep_journal(
     loop {
         journal.turn(&app, OffsetDateTime::now_utc()).await;
         tokio::select! {
-            () = publish::pause() => {}
+            () = tokio::time::sleep(JOURNAL_EVERY) => {}
             _ = stopped.wait_for(|stopped| *stopped) => return Some(journal),
         }
     }
 }
 
-pub(super) async fn keep_crl_fresh(app: Shared) {
+/// Signs lists and tells events, as the store asks for them.
+pub(super) async fn keep_news_coming(app: Shared, mut feed: Feed) {
     loop {
-        publish::pause().await;
-        let now = OffsetDateTime::now_utc();
-        let fresh = app.crl.refresh(&app.authority, app.store.as_ref(), now);
-        if let Err(error) = fresh.await {
-            tracing::error!(%error, "the CRL could not be renewed");
-        }
+        events::pause().await;
+        feed.turn(&app, Instant::now(), OffsetDateTime::now_utc())
+            .await;
     }
 }
 

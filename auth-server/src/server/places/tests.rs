@@ -43,7 +43,10 @@ impl Door {
 }
 
 fn is_lost(place: &mut Place) -> bool {
-    place.lost.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    matches!(
+        place.lost.try_recv(),
+        Err(oneshot::error::TryRecvError::Closed)
+    )
 }
 
 #[test]
@@ -290,4 +293,24 @@ fn at_one_address_who_sends_nothing_makes_room_first() {
         .collect();
     assert_eq!(more.len(), 50);
     assert!(!honest.iter_mut().any(is_lost));
+}
+
+#[test]
+fn a_stream_of_events_takes_no_place_and_is_never_cut_for_a_newcomer() {
+    let mut door = Door::new();
+    let mut taken = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    let (open, ended) = tokio::sync::watch::channel(());
+    for place in &taken {
+        place.turns().becomes_stream(StreamEnd::new(ended.clone()));
+    }
+    assert!(taken.iter().all(|place| place.turns().is_stream()));
+    assert!(door.is_empty());
+    door.now += STALE;
+    let others = door.full();
+    assert_eq!(others.len(), 16);
+    for place in &mut taken {
+        assert!(place.lost.try_recv().is_ok());
+    }
+    drop((taken, open));
+    assert_eq!(door.places.state().connections.len(), MAX_CONNECTIONS);
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::damaged;
-use super::rows::execute;
+use super::rows::{counted, execute, only};
 use crate::audit::Action;
 use crate::metrics::metrics;
 use crate::store::StoreError;
@@ -61,6 +61,8 @@ pub(super) struct Connections {
     /// Nothing once the store was closed.
     writer: tokio::sync::Mutex<Option<Connection>>,
     idle_readers: Mutex<Vec<Connection>>,
+    /// Asked for nothing but whether others wrote.
+    watcher: Mutex<Option<Connection>>,
 }
 
 impl Connections {
@@ -69,6 +71,7 @@ impl Connections {
             path: path.to_owned(),
             writer: tokio::sync::Mutex::new(Some(connect(path)?)),
             idle_readers: Mutex::default(),
+            watcher: Mutex::default(),
         })
     }
 
@@ -140,6 +143,17 @@ impl Connections {
         found
     }
 
+    /// Differs from what it was if anybody wrote since. SQLite tells it of all connections but the one
+    /// that is asked, so that one never writes.
+    pub(super) fn version(&self) -> Result<u64, StoreError> {
+        let mut watcher = self.watcher();
+        if watcher.is_none() {
+            *watcher = Some(connect(&self.path)?);
+        }
+        let watcher = watcher.as_ref().ok_or_else(closed)?;
+        only(watcher, "PRAGMA data_version", [], counted)
+    }
+
     /// Work with a connection outside of any transaction.
     pub(super) async fn upkeep<T>(
         &self,
@@ -152,10 +166,15 @@ impl Connections {
     /// The last connection that closes leaves one file.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         self.idle().clear();
+        self.watcher().take();
         match self.writer.lock().await.take() {
             Some(writer) => aside(|| writer.close().map_err(|(_, error)| error.into())),
             None => Ok(()),
         }
+    }
+
+    fn watcher(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {

@@ -64,6 +64,10 @@ fn census(db: &Connection, now: OffsetDateTime) -> Result<Census, StoreError> {
 }
 
 impl UpkeepStore for SqliteStore {
+    fn version(&self) -> Answer<'_, u64> {
+        Box::pin(async move { self.connections.version() })
+    }
+
     fn census(&self, now: OffsetDateTime) -> Answer<'_, Census> {
         Box::pin(async move {
             let began = Instant::now();

@@ -1,0 +1,254 @@
+//! Who is online. Pure: who listens, and what time it is, come in as values.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use common::identity::Alias;
+use root_ca::Serial;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::announcement::Offer;
+use super::pace::{Pace, Paced};
+use super::who::Who;
+
+/// How long an entry stands without a stream: time to open one.
+const UNHEARD: Duration = Duration::from_secs(30);
+/// Entries of one person: more devices than anybody runs at once.
+pub const MAX_ENTRIES_PER_PERSON: usize = 64;
+/// Announcements of one device. An honest one makes one when it connects, and when its addresses change.
+const PACE_OF_DEVICE: Pace = Pace {
+    at_once: 10,
+    then_every: Duration::from_secs(10),
+};
+/// Announcements of all devices of a person, which everybody who listens is told of: two of each at once,
+/// for a server that comes back; then few, since 5,000 listeners make 40 MB of one of 8 KiB.
+const PACE_OF_PERSON: Pace = Pace {
+    at_once: 128,
+    then_every: Duration::from_secs(5),
+};
+
+/// A device that is online.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Online {
+    alias: String,
+    /// The serial number of the first certificate of the device's line.
+    device: String,
+    /// What the device says that it is called.
+    name: Option<String>,
+    role: String,
+    /// Where it says that it listens.
+    addresses: Vec<String>,
+    shares: Vec<String>,
+    suites: Vec<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    since: OffsetDateTime,
+}
+
+/// A device that is not online any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// The person.
+    pub alias: Alias,
+    /// The first certificate of the device's line.
+    pub device: Serial,
+}
+
+/// What others are to be told of an announcement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// The entry, in JSON.
+    Online(String),
+    /// That it is gone.
+    Offline(Gone),
+}
+
+/// Why a device gets no entry now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoEntry {
+    /// Its person has as many as one may have.
+    TooMany,
+    /// Device or person announced something too often.
+    TooOften(Duration),
+    /// There are as many as there may be.
+    Full,
+}
+
+#[derive(Debug)]
+struct Entry {
+    alias: Alias,
+    /// The certificate that was shown.
+    serial: Serial,
+    since: OffsetDateTime,
+    /// What others see of it, if they do.
+    json: Option<String>,
+    /// Until when it stands without a stream.
+    until: Option<Instant>,
+}
+
+/// The entries, by device.
+#[derive(Debug)]
+pub struct Directory {
+    entries: HashMap<Serial, Entry>,
+    most: usize,
+    by_device: Paced<Serial>,
+    by_person: Paced<Alias>,
+    /// The answer to who asks, until something changes.
+    listing: Option<Bytes>,
+}
+
+impl Directory {
+    /// With room for so many.
+    pub fn new(most: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            most,
+            by_device: Paced::new(PACE_OF_DEVICE),
+            by_person: Paced::new(PACE_OF_PERSON),
+            listing: None,
+        }
+    }
+
+    /// How many entries there are, unlisted ones too.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Sets what a device offers; the entry stands while the device listens, or for a while.
+    ///
+    /// # Errors
+    /// When it may not have one now.
+    pub fn put(
+        &mut self,
+        who: &Who,
+        offer: Offer,
+        listens: bool,
+        now: Instant,
+        at: OffsetDateTime,
+    ) -> Result<Change, NoEntry> {
+        self.admit(who, now)?;
+        let before = self.entries.get(&who.device);
+        let since = before.map_or(at, |before| before.since);
+        let shown = before.and_then(|before| before.json.as_ref());
+        let json = (!offer.unlisted).then(|| json(who, offer, since));
+        let change = match (shown, &json) {
+            (Some(before), Some(json)) if before == json => Change::None,
+            (_, Some(json)) => Change::Online(json.clone()),
+            (Some(_), None) => Change::Offline(Gone {
+                alias: who.alias.clone(),
+                device: who.device,
+            }),
+            (None, None) => Change::None,
+        };
+        let entry = Entry {
+            alias: who.alias.clone(),
+            serial: who.serial,
+            since,
+            json,
+            until: (!listens).then(|| now + UNHEARD),
+        };
+        self.entries.insert(who.device, entry);
+        self.listing = None;
+        Ok(change)
+    }
+
+    fn admit(&mut self, who: &Who, now: Instant) -> Result<(), NoEntry> {
+        let of_device = self.by_device.wait(&who.device, now);
+        let of_person = self.by_person.wait(&who.alias, now);
+        if let Some(wait) = of_device.max(of_person) {
+            return Err(NoEntry::TooOften(wait));
+        }
+        self.by_device.spend(who.device, now);
+        self.by_person.spend(who.alias.clone(), now);
+        if self.entries.contains_key(&who.device) {
+            return Ok(());
+        }
+        let of_person = self.entries.values();
+        let of_person = of_person.filter(|entry| entry.alias == who.alias).count();
+        if of_person >= MAX_ENTRIES_PER_PERSON {
+            return Err(NoEntry::TooMany);
+        }
+        if self.entries.len() >= self.most {
+            return Err(NoEntry::Full);
+        }
+        Ok(())
+    }
+
+    /// A device listens: its entry stands until it is removed.
+    pub fn attach(&mut self, device: &Serial) {
+        if let Some(entry) = self.entries.get_mut(device) {
+            entry.until = None;
+        }
+    }
+
+    /// Takes an entry out; what others are to be told, if they saw it.
+    pub fn remove(&mut self, device: &Serial) -> Option<Gone> {
+        let entry = self.entries.remove(device)?;
+        self.listing = None;
+        entry.json.map(|_| Gone {
+            alias: entry.alias,
+            device: *device,
+        })
+    }
+
+    /// The devices that had time to open a stream, and did not.
+    pub fn overdue(&self, now: Instant) -> Vec<Serial> {
+        self.those(|entry| entry.until.is_some_and(|until| until <= now))
+    }
+
+    /// The devices that announced themselves by a certificate for which that holds.
+    pub fn shown_by(&self, holds: impl Fn(&Serial) -> bool) -> Vec<Serial> {
+        self.those(|entry| holds(&entry.serial))
+    }
+
+    fn those(&self, holds: impl Fn(&Entry) -> bool) -> Vec<Serial> {
+        let found = self.entries.iter().filter(|(_, entry)| holds(entry));
+        found.map(|(device, _)| *device).collect()
+    }
+
+    /// What others see, in JSON: by alias, then by time.
+    pub fn listing(&mut self) -> Bytes {
+        if let Some(listing) = &self.listing {
+            return listing.clone();
+        }
+        let order = |(device, entry): &(&Serial, &Entry)| {
+            (entry.alias.clone(), entry.since, *device.as_bytes())
+        };
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_by_cached_key(order);
+        let shown: Vec<&str> = entries
+            .iter()
+            .filter_map(|(_, entry)| entry.json.as_deref())
+            .collect();
+        let listing: Bytes = format!("{{\"peers\":[{}]}}", shown.join(",")).into();
+        self.listing = Some(listing.clone());
+        listing
+    }
+}
+
+fn json(who: &Who, offer: Offer, since: OffsetDateTime) -> String {
+    let online = Online {
+        alias: who.alias.to_string(),
+        device: who.device.to_string(),
+        name: who.name.as_ref().map(ToString::to_string),
+        role: who.role.to_string(),
+        addresses: offer.addresses,
+        shares: offer.shares,
+        suites: offer.suites,
+        since: since.replace_nanosecond(0).unwrap_or(since),
+    };
+    // Texts, lists of texts and a time have a form in JSON.
+    serde_json::to_string(&online).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,15 @@
 //! A real peer with a folder of its own.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 use crate::organisation::{PASSWORD, write_secret};
-use crate::process::{self, Finished, PATIENCE, Running};
+use crate::process::{self, Finished, PATIENCE, Running, free_port};
 use crate::programs::{Programs, clean_command};
 use crate::scratch;
 
@@ -71,6 +72,25 @@ impl Device {
     /// If it cannot be started or does not end.
     pub fn trust(&self, url: &str, fingerprint: &str) -> Result<Finished> {
         self.run(&["trust", url, "--fingerprint", fingerprint])
+    }
+
+    /// From now on the peer asks for its auth server where nobody answers: it hears of nothing.
+    ///
+    /// # Errors
+    /// If what the peer keeps of its server is not as expected.
+    pub fn deafen(&self) -> Result<()> {
+        let path = self.folder().join("account.toml");
+        let doing = || format!("changing {}", path.display());
+        let account = fs::read_to_string(&path).doing(doing())?;
+        let nobody = format!("server = \"https://127.0.0.1:{}\"", free_port()?);
+        let lines: Vec<&str> = account
+            .lines()
+            .map(|line| match line.starts_with("server = ") {
+                true => nobody.as_str(),
+                false => line,
+            })
+            .collect();
+        fs::write(&path, lines.join("\n")).doing(doing())
     }
 
     /// `peer login` with the password that every test person has.

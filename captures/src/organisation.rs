@@ -73,6 +73,15 @@ impl Organisation {
         Ok(())
     }
 
+    /// Starts the auth server again where it was reached before.
+    ///
+    /// # Errors
+    /// If it does not come to listen.
+    pub fn resume(&mut self) -> Result<()> {
+        self.server = Some(self.serve_at(&self.address)?);
+        Ok(())
+    }
+
     /// Starts a further auth server of this organisation at an address.
     ///
     /// # Errors

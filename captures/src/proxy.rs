@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::error::{Doing, Result};
 use crate::frames::Frame;
@@ -37,6 +38,11 @@ pub enum Damage {
     },
     /// Every byte travels alone.
     Trickle,
+    /// Nothing is damaged, but it takes its time.
+    Slow {
+        /// How much passes in a second.
+        bytes_a_second: u32,
+    },
     /// The frame of this number, from 0, never arrives.
     Drop {
         /// Which frame.
@@ -246,6 +252,11 @@ impl Relay {
             passed.bytes.store(offset, Ordering::SeqCst);
             match damage {
                 Damage::Trickle => sent.iter().try_for_each(|byte| to.write_all(&[*byte]))?,
+                Damage::Slow { bytes_a_second } => {
+                    to.write_all(&sent)?;
+                    let bytes = u32::try_from(sent.len()).unwrap_or(u32::MAX);
+                    thread::sleep(Duration::from_secs(1) * bytes / bytes_a_second);
+                }
                 _ => to.write_all(&sent)?,
             }
             if matches!(damage, Damage::Cut { after } if after <= offset) {

@@ -186,6 +186,12 @@ impl RevocationList {
         self.revoked.get(serial) == Some(&Revocation::Outdated)
     }
 
+    /// Whether it names this serial number because its holder, or this device, is to have no part in
+    /// anything any more: what is under way is cut. What is merely outdated ends with the file at hand.
+    pub fn is_ended(&self, serial: &[u8]) -> bool {
+        self.revoked.get(serial) == Some(&Revocation::Other)
+    }
+
     /// Certificates it names.
     pub fn revoked_count(&self) -> usize {
         self.revoked.len()

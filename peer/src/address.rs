@@ -1,51 +1,71 @@
 //! How a person names a peer and a file on it.
 
 use std::fmt;
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
+use common::identity::Alias;
 use common::limits::MAX_PATH_BYTES;
 use common::name::Escaped;
 
 use crate::failure::{Exit, Failure};
 
-/// Where a peer listens: `1991`, `:1991`, `host:1991` or `[::1]:1991`.
+/// How a peer is named: by where it listens (`1991`, `:1991`, `host:1991` or `[::1]:1991`), or by whose
+/// it is (`alice`, or `alice/laptop` where she has several devices).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerAddress {
-    host: String,
-    port: u16,
+pub enum PeerAddress {
+    /// A host and a port.
+    Host {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A person, who is online or not.
+    Member {
+        /// Who.
+        alias: Alias,
+        /// Which device: its name, or the beginning of its number.
+        device: Option<String>,
+    },
 }
 
 /// The host meant when only a port is given.
 const LOCAL: &str = "localhost";
 
+/// Characters of a device's name or number.
+const MAX_DEVICE_CHARS: usize = 64;
+
 impl PeerAddress {
     /// A port on this machine.
     pub fn local(port: u16) -> Self {
-        Self {
+        Self::Host {
             host: LOCAL.into(),
             port,
         }
     }
 
-    /// Every address of the host.
-    ///
-    /// # Errors
-    /// When the name does not resolve.
-    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map(Iterator::collect)
+    /// Who must answer.
+    pub fn alias(&self) -> Option<&Alias> {
+        match self {
+            Self::Host { .. } => None,
+            Self::Member { alias, .. } => Some(alias),
+        }
     }
 }
 
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", Escaped(&self.host), self.port)
+        match self {
+            Self::Host { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Host { host, port } => write!(f, "{}:{port}", Escaped(host)),
+            Self::Member {
+                alias,
+                device: None,
+            } => write!(f, "{alias}"),
+            Self::Member {
+                alias,
+                device: Some(device),
+            } => write!(f, "{alias}/{device}"),
         }
     }
 }
@@ -61,7 +81,7 @@ impl FromStr for PeerAddress {
 
     fn from_str(text: &str) -> Result<Self, Failure> {
         match split(text) {
-            Some((address, "")) => Ok(address),
+            Some((address, "")) if address.alias().is_none() || !text.ends_with(':') => Ok(address),
             _ => Err(not_a_peer(text)),
         }
     }
@@ -69,7 +89,7 @@ impl FromStr for PeerAddress {
 
 fn not_a_peer(text: &str) -> Failure {
     Failure::new(Exit::Usage, format!("{} names no peer", Escaped(text)))
-        .hint("write PORT, HOST:PORT or [IPV6]:PORT; finding people by alias is not built yet")
+        .hint("write ALIAS, ALIAS/DEVICE, PORT, HOST:PORT or [IPV6]:PORT")
 }
 
 /// Splits an address off the front: the address, and what follows its colon.
@@ -83,7 +103,31 @@ fn split(text: &str) -> Option<(PeerAddress, &str)> {
     if let Some(port) = port(first) {
         return Some((PeerAddress::local(port), rest));
     }
-    with_port(if first.is_empty() { LOCAL } else { first }, rest)
+    with_port(if first.is_empty() { LOCAL } else { first }, rest).or_else(|| member(first, rest))
+}
+
+/// `alice` or `alice/laptop`. What follows is no port: digits there are always meant as one.
+fn member<'a>(name: &str, rest: &'a str) -> Option<(PeerAddress, &'a str)> {
+    let digits = rest.split(':').next().unwrap_or_default();
+    let is_port = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let (alias, device) = match name.split_once('/') {
+        Some((alias, device)) => (alias, Some(device)),
+        None => (name, None),
+    };
+    let is_usable = |device: &str| {
+        (1..=MAX_DEVICE_CHARS).contains(&device.len())
+            && device
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if is_port || !device.is_none_or(is_usable) {
+        return None;
+    }
+    let address = PeerAddress::Member {
+        alias: alias.parse().ok()?,
+        device: device.map(str::to_owned),
+    };
+    Some((address, rest))
 }
 
 fn with_port<'a>(host: &str, rest: &'a str) -> Option<(PeerAddress, &'a str)> {
@@ -91,7 +135,7 @@ fn with_port<'a>(host: &str, rest: &'a str) -> Option<(PeerAddress, &'a str)> {
     let host_is_plain = !host.is_empty() && !host.contains(['/', '@', ' ']);
     let port = port(digits).filter(|_| host_is_plain)?;
     let host = host.to_owned();
-    Some((PeerAddress { host, port }, path))
+    Some((PeerAddress::Host { host, port }, path))
 }
 
 /// A file of a peer: `PEER:PATH`.
@@ -173,13 +217,21 @@ mod tests {
             ("host:1991", "host:1991"),
             ("10.0.0.7:1991", "10.0.0.7:1991"),
             ("[::1]:1991", "[::1]:1991"),
+            ("alice", "alice"),
+            ("alice/laptop", "alice/laptop"),
+            ("alice/0a1b", "alice/0a1b"),
         ] {
             assert_eq!(peer(text).as_deref(), Some(expected), "{text}");
         }
         for text in [
             "",
-            "host",
+            "Host",
             "host:",
+            "alice/",
+            "alice/lap top",
+            "alice/laptop/x",
+            "/laptop",
+            "alice:docs",
             "host:0",
             "host:65536",
             "::1",
@@ -204,6 +256,10 @@ mod tests {
             ("host:1991:./1990", "host:1991", "1990"),
             ("host:1991:1990", "host:1991", "1990"),
             ("1991:a:b", "localhost:1991", "a:b"),
+            ("alice:docs/a", "alice", "docs/a"),
+            ("alice/laptop:docs/a", "alice/laptop", "docs/a"),
+            ("alice:./1990", "alice", "1990"),
+            ("alice:a:1990", "alice", "a:1990"),
         ] {
             assert_eq!(file(text), Some((address.into(), path.into())), "{text}");
         }
@@ -211,7 +267,8 @@ mod tests {
             "1991",
             "1991:",
             "host:1991",
-            "alice:docs/a",
+            "alice:99999:a",
+            "alice:",
             "docs/a",
             &format!("1991:{}", "a".repeat(4097)),
         ] {

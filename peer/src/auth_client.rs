@@ -1,6 +1,8 @@
 //! The auth server as a peer sees it: login, root certificate, revocation list.
 
 pub mod account;
+pub mod directory;
+mod events;
 mod first_contact;
 mod refusals;
 mod unreachable;

@@ -18,7 +18,8 @@ EXAMPLES
   peer trust https://auth.example:12565 --fingerprint SHA256:...
   peer login alice
   peer serve --port 1990 --share docs=/srv/docs
-  peer get bobs-host:1991:docs/report.pdf
+  peer peers
+  peer get bob:docs/report.pdf
 
 EXIT CODES
   0 done and verified   1 other error   2 usage   3 not logged in   4 login refused
@@ -70,6 +71,9 @@ pub struct Listen {
         value_delimiter = ','
     )]
     pub shares: Vec<String>,
+    /// Do not tell others that this device is online.
+    #[arg(long, env = "ORGSHARE_UNLISTED", value_parser = FalseyValueParser::new())]
+    pub unlisted: bool,
 }
 
 impl Listen {
@@ -81,6 +85,7 @@ impl Listen {
         Self {
             bind: self.bind.clone().or_else(|| before.bind.clone()),
             shares: chosen.shares.clone(),
+            unlisted: self.unlisted || before.unlisted,
         }
     }
 }
@@ -144,6 +149,13 @@ pub enum Command {
     Logout,
     /// Show who is logged in on this device.
     Whoami,
+    /// Show who is online.
+    #[command(after_help = "EXAMPLES\n  peer peers\n  peer peers --json")]
+    Peers {
+        /// As one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Offer folders to the people of the organisation.
     #[command(
         after_help = "EXAMPLES\n  peer serve --port 1990 --share docs=/srv/docs\n  peer serve --bind localhost --share docs=. --share music=/srv/music"
@@ -164,10 +176,11 @@ pub enum Command {
     },
     /// Fetch files.
     #[command(after_help = "\
-PEER is a port of this machine, HOST:PORT or [IPV6]:PORT.
+PEER is an alias, ALIAS/DEVICE, a port of this machine, HOST:PORT or [IPV6]:PORT.
 PATH begins with the share's name; a listener with one share may do without it.
 
 EXAMPLES
+  peer get bob:docs/report.pdf
   peer get 1991:docs/report.pdf
   peer get bobs-host:1991:docs/a bobs-host:1991:docs/b folder/
   peer get --expect bob 192.0.2.7:1991:docs/report.pdf report-of-bob.pdf

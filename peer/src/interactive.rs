@@ -11,6 +11,7 @@ use crate::cli::{KeyType, Listen};
 use crate::commands::get::{Step, fetch_from, is_yes, received_name, wanted_in_dialogue};
 use crate::commands::login::Member;
 use crate::commands::passwd::NewPassword;
+use crate::commands::serve::Offer;
 use crate::commands::tries::Tries;
 use crate::commands::{login, serve, trust};
 use crate::failure::{Exit, Failure};
@@ -152,14 +153,14 @@ fn start_listener(store: &IdentityStore, listen: &Listen, shares: Shares) -> Res
             Some(shares) => shares,
             None => self::shares(store, listen)?,
         };
-        match serve::prepare(
-            store,
-            offered,
-            listen.bind.as_deref(),
+        let offer = Offer {
+            shares: offered,
+            host: listen.bind.as_deref(),
             port,
-            Box::new(ui::listener_event),
-            ui::news,
-        ) {
+            unlisted: listen.unlisted,
+        };
+        let log = Box::new(ui::listener_event);
+        match serve::prepare(store, offer, log, ui::news) {
             Ok(ready) => {
                 ui::note(&serve::listening(&ready.place));
                 return ready.start();
@@ -188,9 +189,15 @@ fn ask(store: &IdentityStore, common: &Common) -> Result<(), Failure> {
         file.peer
     ));
     let mut view = View::default();
-    let report = fetch_from(store, common, &file.peer, None, vec![wanted], &mut |step| {
-        view.show(&step)
-    })?;
+    let expected = file.peer.alias();
+    let report = fetch_from(
+        store,
+        common,
+        &file.peer,
+        expected,
+        vec![wanted],
+        &mut |step| view.show(&step),
+    )?;
     conclude(report, &file)
 }
 

@@ -62,7 +62,7 @@ impl Get {
         overwrite: OverwritePolicy,
     ) -> Result<Self, Failure> {
         let (sources, destination) = match operands.split_last() {
-            Some((last, rest)) if !rest.is_empty() && !RemoteFile::is_meant_by(last) => {
+            Some((last, rest)) if !rest.is_empty() && !is_source(last, rest) => {
                 (rest, Some(last.as_str()))
             }
             _ => (operands, None),
@@ -80,13 +80,35 @@ impl Get {
                     .hint("run one peer get for each peer"),
             );
         }
+        let peer = first.peer.clone();
         Ok(Self {
-            peer: first.peer.clone(),
+            expect: expected(expect, &peer)?,
+            peer,
             place: place(destination, paths.len())?,
             paths,
-            expect: expect.map(alias).transpose()?,
             overwrite,
         })
+    }
+}
+
+/// Whether the last word names a file of a peer, not a place here. `alice/laptop:a` could be both:
+/// it is what the words before it are.
+fn is_source(last: &str, before: &[String]) -> bool {
+    let peer = |word: &str| word.parse().map(|file: RemoteFile| file.peer).ok();
+    let first = before.first().and_then(|first| peer(first));
+    RemoteFile::is_meant_by(last) || (first.is_some() && peer(last) == first)
+}
+
+/// Who must answer: a person who is asked for by name, whoever else is expected.
+fn expected(expect: Option<&str>, peer: &PeerAddress) -> Result<Option<Alias>, Failure> {
+    let named = peer.alias().cloned();
+    match (expect.map(alias).transpose()?, named) {
+        (Some(expect), Some(named)) if expect != named => Err(Failure::new(
+            Exit::Usage,
+            format!("{named} is asked, but {expect} is expected"),
+        )
+        .hint("leave --expect out")),
+        (expect, named) => Ok(expect.or(named)),
     }
 }
 
@@ -170,12 +192,29 @@ mod tests {
             Place::Folder("/".into())
         );
         assert_eq!(get(&["1991:a", "1991:b"]).unwrap().paths.len(), 2);
+        let of_one_device = get(&["alice/laptop:a", "alice/laptop:b"]).unwrap();
+        assert_eq!(of_one_device.paths.len(), 2);
+        assert_eq!(
+            get(&["alice:a", "folder/b:c"]).unwrap().place,
+            Place::File("folder/b:c".into())
+        );
+    }
+
+    #[test]
+    fn who_is_asked_by_name_must_answer() {
+        let named = get(&["alice:a"]).unwrap();
+        assert_eq!(named.expect.unwrap().as_str(), "alice");
+        let operands = ["alice:a".to_owned()];
+        let other = Get::new(&operands, Some("bob"), OverwritePolicy::Ask);
+        assert_eq!(other.unwrap_err().exit, Exit::Usage);
+        assert!(Get::new(&operands, Some("alice"), OverwritePolicy::Ask).is_ok());
+        assert_eq!(get(&["1991:a"]).unwrap().expect, None);
     }
 
     #[test]
     fn operands_that_do_not_fit_are_usage_errors() {
         assert_eq!(get(&["a"]).unwrap_err().exit, Exit::Usage);
-        assert_eq!(get(&["alice:a"]).unwrap_err().exit, Exit::Usage);
+        assert_eq!(get(&["Alice:a"]).unwrap_err().exit, Exit::Usage);
         assert_eq!(get(&["1991:a", "1992:b"]).unwrap_err().exit, Exit::Usage);
         assert_eq!(
             get(&["1991:a", "1991:b", "c"]).unwrap_err().exit,
@@ -212,6 +251,11 @@ mod tests {
     }
 
     fn shares_of(home: &Home, shares: Vec<String>) -> Result<Shares, Failure> {
-        super::shares(&Listen { bind: None, shares }, home)
+        let listen = Listen {
+            bind: None,
+            shares,
+            unlisted: false,
+        };
+        super::shares(&listen, home)
     }
 }

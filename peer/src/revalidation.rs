@@ -11,6 +11,7 @@ use crate::auth_client::AuthClient;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::{IdentityStore, trust};
+use crate::offline::Course;
 
 /// A question to the auth server under way.
 type Question = JoinHandle<Result<Option<RevocationList>, Failure>>;
@@ -119,11 +120,16 @@ fn fresh(question: Option<Question>) -> Result<RevocationList, Failure> {
             Exit::Unreachable,
             "this device's revocation list is out of date and nobody can be trusted without one",
         )
-        .hint("connect to the auth server")
+        .hint(Course::Connect.hint().unwrap_or_default())
     };
     match question.map(wait) {
         Some(Ok(Some(list))) => Ok(list),
-        Some(Err(failure)) => Err(failure),
+        Some(Err(failure)) if failure.exit != Exit::Unreachable => Err(failure),
+        Some(Err(failure)) => {
+            let mut stale = stale();
+            stale.message = format!("{}: {}", stale.message, failure.message);
+            Err(stale)
+        }
         Some(Ok(None)) | None => Err(stale()),
     }
 }

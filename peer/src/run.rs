@@ -10,7 +10,8 @@ use rustix::process::umask;
 use crate::cli::{Cli, Command, Global, ProfileCommand};
 use crate::commands::login::Login;
 use crate::commands::passwd::Passwd;
-use crate::commands::{get, login, logout, passwd, profile, renew, serve, trust, whoami};
+use crate::commands::serve::Offer;
+use crate::commands::{get, login, logout, passwd, peers, profile, renew, serve, trust, whoami};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::identity_store::IdentityStore;
@@ -87,9 +88,18 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Serve { port, listen } => {
             signals::set_farewell(Some("Exiting Program!".into()));
             let listen = listen.or(&cli.listen);
-            let shares = options::shares(&listen, store.home())?;
-            serve::run(&store, &common, shares, listen.bind.as_deref(), *port)?;
+            let offer = Offer {
+                shares: options::shares(&listen, store.home())?,
+                host: listen.bind.as_deref(),
+                port: *port,
+                unlisted: listen.unlisted,
+            };
+            serve::run(&store, &common, offer)?;
         }
+        Command::Peers { json } => match peers::run(&store, *json)? {
+            Some(lines) => ui::data(&lines)?,
+            None => tell(&common, "nobody is online"),
+        },
         Command::Get {
             operands,
             expect,

@@ -215,6 +215,24 @@ fn a_listener_whose_role_changed_presents_it_soon_and_drops_no_connection() -> R
 }
 
 #[test]
+fn a_listener_whose_role_changed_hears_of_it_and_renews_before_anybody_asks() -> Result<()> {
+    let stage = Stage::set()?;
+    let listening = Instant::now();
+    let role = ["user", "role", "bob", "reader"];
+    stage.organisation.run(&role)?.success()?;
+    let left = BETWEEN_LOOKS.saturating_sub(listening.elapsed());
+    let renewed = |line: &str| line.contains("Certificate renewed").then_some(());
+    stage
+        .listener
+        .running()
+        .wait_for("the next certificate", left, renewed)?;
+    stage.offer("a", b"contents")?;
+    let got = stage.get("a")?.success()?;
+    assert!(got.said().contains("bob (reader)"), "{}", got.said());
+    Ok(())
+}
+
+#[test]
 fn a_listener_that_hears_of_its_role_from_a_refusal_does_not_wait_for_its_next_look() -> Result<()>
 {
     let stage = Stage::set()?;

@@ -26,15 +26,15 @@ fn a_change_of_the_holder_is_told_from_other_reasons() {
         accept(&org, der, None).unwrap()
     };
     let changed = listed(rcgen::RevocationReason::AffiliationChanged);
-    assert!(changed.is_revoked(&[5]) && changed.is_outdated(&[5]));
-    assert!(!changed.is_outdated(&[6]));
+    assert!(changed.is_revoked(&[5]) && changed.is_outdated(&[5]) && !changed.is_ended(&[5]));
+    assert!(!changed.is_outdated(&[6]) && !changed.is_ended(&[6]));
     for other in [
         rcgen::RevocationReason::KeyCompromise,
         rcgen::RevocationReason::Unspecified,
         rcgen::RevocationReason::CaCompromise,
     ] {
         let list = listed(other);
-        assert!(list.is_revoked(&[5]) && !list.is_outdated(&[5]));
+        assert!(list.is_revoked(&[5]) && list.is_ended(&[5]) && !list.is_outdated(&[5]));
     }
 }
 

@@ -4,6 +4,7 @@ pub mod get;
 pub mod login;
 pub mod logout;
 pub mod passwd;
+pub mod peers;
 pub mod profile;
 pub mod renew;
 pub mod serve;

@@ -154,6 +154,11 @@ impl FrameStream {
     /// what the other side had under way, for a moment. Closing at once would make the system
     /// send a reset, which can overtake a refusal.
     pub fn close(mut self) {
+        self.farewell();
+    }
+
+    /// Says that nothing more follows, and waits a moment for the other side to have taken it.
+    pub fn farewell(&mut self) {
         const LINGER: Duration = Duration::from_millis(500);
         const LINGER_BYTES: usize = 1 << 20;
         let deadline = Instant::now() + LINGER;

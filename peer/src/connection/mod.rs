@@ -1,15 +1,18 @@
 //! The only join of a socket and the protocol: frames over TCP, dialling, and accepting.
 
 mod frame_stream;
+mod race;
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::handshake::{
-    AwaitListener, AwaitRequester, Established, Failure as HandshakeFailure, HandshakeError,
-    ListenerConfig, ListenerStep, Refusal, RequesterConfig, RequesterStep, VerifiedPeer,
+    AwaitListener, AwaitRequester, Distrust, Established, Failure as HandshakeFailure,
+    HandshakeError, ListenerConfig, ListenerStep, Refusal, RequesterConfig, RequesterStep,
+    VerifiedPeer,
 };
+use common::identity::IdentityError;
 use common::message::Grant;
 use common::wire::{NotReadyCode, Sender};
 
@@ -40,6 +43,20 @@ impl ConnectError {
         )
     }
 
+    /// Somebody answers, but not who was expected: the address may mean another machine from here.
+    pub fn is_somebody_else(&self) -> bool {
+        match self {
+            Self::Dial(_) => false,
+            Self::Receive(_) => true,
+            Self::Handshake(error) => matches!(
+                error,
+                HandshakeError::Distrust(Distrust::WrongMember { .. } | Distrust::OtherAuthority)
+                    | HandshakeError::Distrust(Distrust::Identity(IdentityError::OwnKey))
+                    | HandshakeError::Refused(Refusal::OtherAuthority | Refusal::AccessDenied)
+            ),
+        }
+    }
+
     /// A busy listener says so; under a flood its system may reset the connection before that
     /// arrives.
     pub fn is_busy(&self) -> bool {
@@ -64,24 +81,17 @@ pub enum ConnectEvent<'a> {
     ListenerVerified(&'a VerifiedPeer),
 }
 
-fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<FrameStream> {
-    let socket = TcpStream::connect_timeout(address, timeout)?;
-    FrameStream::new(socket, Sender::Listener)
-}
-
-/// Connects to the first of `addresses` that answers.
+/// Connects to the first of `addresses` that answers, and tells which.
 ///
 /// # Errors
 /// When none does: the last reason.
-pub fn dial(addresses: &[SocketAddr], timeout: Duration) -> Result<FrameStream, ConnectError> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "no such host");
-    for address in addresses {
-        match connect(address, timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(ConnectError::Dial(last))
+pub fn dial(
+    addresses: &[SocketAddr],
+    timeout: Duration,
+) -> Result<(FrameStream, SocketAddr), ConnectError> {
+    let (socket, address) = race::race(addresses, timeout).map_err(ConnectError::Dial)?;
+    let stream = FrameStream::new(socket, Sender::Listener).map_err(ConnectError::Dial)?;
+    Ok((stream, address))
 }
 
 /// Shakes hands as the requester.

@@ -3,6 +3,8 @@
 mod admission;
 mod bind;
 mod doubt;
+mod live;
+mod reach;
 mod serve;
 
 use std::io;
@@ -17,8 +19,10 @@ use common::wire::ErrorCode;
 
 pub use bind::bind;
 pub use doubt::Doubt;
+pub use reach::reachable;
 
 use self::admission::Admission;
+use self::live::Live;
 use crate::share::Shares;
 use crate::transfer::Sent;
 
@@ -90,6 +94,7 @@ pub struct Listener {
     identity: RwLock<ListenerConfig>,
     shares: Shares,
     admission: Arc<Admission>,
+    live: Arc<Live>,
     doubt: Doubt,
     log: Box<ListenerLog>,
 }
@@ -110,6 +115,7 @@ impl Listener {
             }),
             shares,
             admission: Arc::default(),
+            live: Arc::default(),
             doubt: Doubt::default(),
             log,
         }
@@ -123,12 +129,20 @@ impl Listener {
             .clone()
     }
 
-    /// Goes by a newer revocation list from now on.
+    /// Goes by a newer revocation list from now on, and cuts the connections that it ends. A list that
+    /// is not newer changes nothing: two threads may have asked for it.
     pub fn set_trust(&self, trust: Arc<Trust>) {
-        self.identity
+        let mut identity = self
+            .identity
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .trust = trust;
+            .unwrap_or_else(PoisonError::into_inner);
+        if trust.crl().number() <= identity.trust.crl().number() {
+            return;
+        }
+        identity.trust = trust.clone();
+        let own = identity.credentials.clone();
+        drop(identity);
+        self.live.enforce(trust.crl(), own.certificate());
     }
 
     /// Presents a newer certificate from now on.
@@ -139,7 +153,7 @@ impl Listener {
             .credentials = credentials;
     }
 
-    /// Whether a peer said that this device's certificate was revoked.
+    /// Reasons to look at once for what changed about this device.
     pub fn doubt(&self) -> &Doubt {
         &self.doubt
     }

@@ -8,6 +8,7 @@ use common::session::{ListenerEvent as SessionEvent, ListenerSession, SessionErr
 use common::wire::{ErrorCode, Sender};
 
 use super::admission::Permit;
+use super::live::{Standing, Verdict};
 use super::{Listener, ListenerEvent};
 use crate::clock;
 use crate::connection::{ConnectError, FrameStream, ReceiveError, accept_handshake};
@@ -33,6 +34,8 @@ enum Ended {
     Distrust(Distrust),
     #[error("this member has too many connections")]
     TooManyConnections,
+    #[error("{0}")]
+    Cut(Verdict),
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -82,7 +85,7 @@ pub(super) fn serve(
         session: &mut session,
     };
     let ended = if may_stay {
-        conversation.run()
+        conversation.run_standing()
     } else {
         conversation.turn_down()
     };
@@ -118,7 +121,21 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    fn run(&mut self) -> Result<(), Ended> {
+    /// Goes on until one side ends it, or a newer revocation list does.
+    fn run_standing(&mut self) -> Result<(), Ended> {
+        let certificate = self.peer.certificate().clone();
+        let standing = self.listener.live.enter(certificate, self.stream.cutter()?);
+        let ended = self.run(&standing);
+        match standing.verdict() {
+            Some(verdict) => {
+                self.stream.farewell();
+                Err(Ended::Cut(verdict))
+            }
+            None => ended,
+        }
+    }
+
+    fn run(&mut self, standing: &Standing) -> Result<(), Ended> {
         self.stream.set_established(IDLE, STALL)?;
         loop {
             let frame = match self.stream.receive() {
@@ -127,7 +144,7 @@ impl Conversation<'_> {
                 Err(error) => return Err(error.into()),
             };
             match self.session.handle_frame(frame)? {
-                SessionEvent::FileRequested(request) => self.answer(&request)?,
+                SessionEvent::FileRequested(request) => self.answer(&request, standing)?,
                 SessionEvent::Acknowledged(outcome) => self.tell(ListenerEvent::Acknowledged {
                     alias: self.alias,
                     kept: outcome == Outcome::Kept,
@@ -148,9 +165,10 @@ impl Conversation<'_> {
         Err(Ended::TooManyConnections)
     }
 
-    fn answer(&mut self, request: &RequestFile) -> Result<(), Ended> {
+    fn answer(&mut self, request: &RequestFile, standing: &Standing) -> Result<(), Ended> {
         let path = request.path.as_str();
         let alias = self.alias;
+        let _answering = standing.answer();
         self.tell(ListenerEvent::Requested { alias, path });
         self.check_again()?;
         let opened = DigestAlgorithm::from_number(request.digest)
@@ -158,8 +176,17 @@ impl Conversation<'_> {
             .and_then(|digest| Ok((self.listener.shares.open_file(path)?, digest)));
         match opened {
             Ok((file, digest)) => {
-                let sent = send_file(self.stream, self.session, file, digest)?;
+                // When it is this device, the connection is cut already, and no word of ours counts.
+                let is_theirs = |verdict: &Verdict| *verdict == Verdict::Theirs;
+                let stop = || {
+                    let verdict = standing.verdict().filter(is_theirs);
+                    verdict.map(|_| ErrorCode::Revoked)
+                };
+                let sent = send_file(self.stream, self.session, file, digest, &stop)?;
                 self.tell(ListenerEvent::Sent { alias, path, sent });
+                if let Some(verdict) = standing.verdict() {
+                    return Err(Ended::Cut(verdict));
+                }
             }
             Err(code) => {
                 let frame = self.session.refuse(code)?;

@@ -19,6 +19,7 @@ use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 use crate::key_request::KeyRequest;
+use crate::offline::{Course, Situation};
 
 /// What the device's own certificate needs, as far as `crl` knows.
 pub fn need(certificate: &PeerCertificate, crl: &RevocationList, now: UnixTime) -> Need {
@@ -53,12 +54,12 @@ pub fn ready(
     match (renewed, need) {
         (Ok(next), _) => Ok(Arc::new(next)),
         (Err(_), Need::Wanted) => Ok(Arc::new(present)),
-        (Err(failure), _) => Err(lost(need, &failure)),
+        (Err(failure), _) => Err(lost(need, failure)),
     }
 }
 
 /// A certificate that serves no more, and why there is no other one.
-fn lost(need: Need, failure: &Failure) -> Failure {
+fn lost(need: Need, failure: Failure) -> Failure {
     let what = match need {
         Need::RoleChanged => "your role changed, and this device's certificate with it",
         _ => "this device's certificate has expired",
@@ -67,7 +68,11 @@ fn lost(need: Need, failure: &Failure) -> Failure {
         Exit::NotLoggedIn,
         format!("{what}; it could not be renewed: {}", failure.message),
     )
-    .hint("log in again with peer login, and check the clock")
+    .hint(match (failure.exit, failure.hint) {
+        (Exit::Unreachable, _) => Course::Connect.hint().unwrap_or_default().to_owned(),
+        (_, Some(hint)) => hint,
+        (_, None) => Course::LogIn.hint().unwrap_or_default().to_owned(),
+    })
 }
 
 /// Gets the next certificate for a fresh key and keeps both. When the certificate on disk is not
@@ -113,7 +118,12 @@ fn long_ended(present: &PeerCertificate, failure: Failure) -> Failure {
             clock::show(present.not_after())
         ),
     )
-    .hint("log in again with peer login, and check the clock")
+    .hint(
+        Situation::of(false, None, present.not_after(), now)
+            .course()
+            .hint()
+            .unwrap_or_default(),
+    )
 }
 
 /// The server is trusted to certify, yet what it sent must be what was asked for.

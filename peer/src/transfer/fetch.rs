@@ -7,6 +7,7 @@ use common::handshake::VerifiedPeer;
 use common::limits::{FRAME_HEADER_BYTES, MAX_PIPELINED_REQUESTS};
 use common::message::{FileInfo, Outcome};
 use common::session::{RequesterEvent, RequesterSession, VerifiedFile};
+use common::wire::ErrorCode;
 
 use super::destination::{Destination, Overwrite};
 use super::part_file::PartFile;
@@ -77,8 +78,23 @@ pub struct FetchReport {
     pub broken: Option<Failure>,
 }
 
-/// Leave to give files their final names, or to print them: asked once, before the first.
-pub type Clearance<'a> = &'a mut dyn FnMut(&VerifiedPeer) -> Result<(), Failure>;
+/// Who decides whether both sides may exchange files, while they do.
+pub trait Leave {
+    /// Leave to give files their final names, or to print them: asked once, before the first.
+    ///
+    /// # Errors
+    /// When the provider is not to be trusted any more.
+    fn clear(&mut self, provider: &VerifiedPeer) -> Result<(), Failure>;
+
+    /// Leave to go on: asked at every frame, and before a file gets its final name.
+    ///
+    /// # Errors
+    /// When one of both sides was revoked meanwhile.
+    fn go_on(&self) -> Result<(), Failure>;
+
+    /// The session broke off: the reason behind it, where there is one.
+    fn explain(&self, failure: Failure) -> Failure;
+}
 
 /// Fetches files over one session: requests go out ahead of the answers.
 pub fn fetch(
@@ -87,7 +103,7 @@ pub fn fetch(
     peer: &str,
     wanted: Vec<Wanted>,
     umask: u32,
-    clearance: Clearance<'_>,
+    leave: &mut dyn Leave,
     on: &mut dyn FnMut(FetchEvent<'_>),
 ) -> FetchReport {
     let mut fetch = Fetch {
@@ -95,7 +111,7 @@ pub fn fetch(
         session,
         peer,
         umask,
-        clearance,
+        leave,
         cleared: false,
         on,
         to_ask: wanted.into(),
@@ -104,8 +120,9 @@ pub fn fetch(
         report: FetchReport::default(),
     };
     if let Err(broken) = fetch.run() {
+        let broken = fetch.leave.explain(broken);
         if let Some(Sink::File(part, _)) = fetch.current.take() {
-            fetch.leave(part, broken.exit);
+            give_up(part, broken.exit);
         }
         fetch.report.broken = Some(broken);
     }
@@ -123,7 +140,7 @@ struct Fetch<'a> {
     session: &'a mut RequesterSession,
     peer: &'a str,
     umask: u32,
-    clearance: Clearance<'a>,
+    leave: &'a mut dyn Leave,
     cleared: bool,
     on: &'a mut dyn FnMut(FetchEvent<'_>),
     to_ask: VecDeque<Wanted>,
@@ -163,6 +180,7 @@ impl Fetch<'_> {
             .stream
             .receive()
             .map_err(|error| receive_failure(self.peer, error))?;
+        self.leave.go_on()?;
         let event = self
             .session
             .handle_frame(frame)
@@ -188,6 +206,10 @@ impl Fetch<'_> {
             }
             RequesterEvent::FileStarted(info) => self.start(&info),
             RequesterEvent::FileVerified(verified) => self.finish(&verified),
+            // Nothing more will be answered.
+            RequesterEvent::RequestFailed(code @ ErrorCode::Revoked) => {
+                Err(from_error_code(self.peer, code))
+            }
             RequesterEvent::RequestFailed(code) => {
                 self.fail_with(|path| from_error_code(path, code));
                 Ok(())
@@ -225,7 +247,7 @@ impl Fetch<'_> {
     fn finish(&mut self, verified: &VerifiedFile) -> Result<(), Failure> {
         let placed = match self.current.take() {
             Some(Sink::File(part, overwrite)) => {
-                if let Err(refused) = self.clear() {
+                if let Err(refused) = self.clear().and_then(|()| self.leave.go_on()) {
                     part.discard();
                     return Err(refused);
                 }
@@ -286,23 +308,24 @@ impl Fetch<'_> {
 
     fn clear(&mut self) -> Result<(), Failure> {
         if !self.cleared {
-            (self.clearance)(self.session.peer())?;
+            self.leave.clear(self.session.peer())?;
             self.cleared = true;
         }
         Ok(())
-    }
-
-    /// After a broken session: what may be continued stays, what may be forged goes.
-    fn leave(&self, part: PartFile, exit: Exit) {
-        if exit == Exit::Integrity {
-            part.discard();
-        }
     }
 
     fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
         self.stream
             .send(frame)
             .map_err(|error| Failure::connection(self.peer, &error))
+    }
+}
+
+/// After a broken session: what may be continued stays; what may be forged, or comes from or to
+/// somebody who was revoked, goes.
+fn give_up(part: PartFile, exit: Exit) {
+    if matches!(exit, Exit::Integrity | Exit::NotTrusted) {
+        part.discard();
     }
 }
 

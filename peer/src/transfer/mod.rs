@@ -7,7 +7,7 @@ mod send;
 mod write_behind;
 
 pub use destination::{Destination, Overwrite};
-pub use fetch::{Clearance, FetchEvent, FetchReport, Received, Target, Wanted, fetch};
+pub use fetch::{FetchEvent, FetchReport, Leave, Received, Target, Wanted, fetch};
 pub use part_file::PartFile;
 pub(crate) use part_file::exists;
 pub use send::{SendError, Sent, send_file};

@@ -62,7 +62,7 @@ fn info(metadata: &Metadata, digest: DigestAlgorithm) -> FileInfo {
 }
 
 /// Answers the request at hand with `file`. Each chunk is read, digested, sealed and sent while it
-/// is in the cache, all in one buffer.
+/// is in the cache, all in one buffer. Between two chunks `stop` may give a reason to give the file up.
 ///
 /// # Errors
 /// When the connection is of no more use. A file that cannot be read, or that changed meanwhile,
@@ -72,6 +72,7 @@ pub fn send_file(
     session: &mut ListenerSession,
     mut file: File,
     digest: DigestAlgorithm,
+    stop: &dyn Fn() -> Option<ErrorCode>,
 ) -> Result<Sent, SendError> {
     let Ok(before) = file.metadata() else {
         stream.send(&session.refuse(ErrorCode::SourceUnreadable)?)?;
@@ -85,7 +86,10 @@ pub fn send_file(
         let wanted = chunk_bytes(answer.remaining());
         let frame = &mut buffer[..answer.frame_bytes(wanted)];
         let chunk = &mut frame[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + wanted];
-        if let Err(code) = read_chunk(&mut file, chunk) {
+        if let Err(code) = stop()
+            .map_or(Ok(()), Err)
+            .and_then(|()| read_chunk(&mut file, chunk))
+        {
             stream.send(&answer.abort(code)?)?;
             return Ok(Sent::GivenUp(code));
         }

@@ -7,7 +7,7 @@ use common::handshake::RequesterConfig;
 use common::session::RequesterSession;
 
 use super::Step;
-use crate::address::PeerAddress;
+use super::find::Found;
 use crate::connection::{
     self, ConnectError, ConnectEvent, FrameStream, ReceiveError, request_handshake,
 };
@@ -19,19 +19,19 @@ const BUSY_TRIES: u32 = 6;
 /// The first of those pauses.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connects to a peer and verifies it; waits a little for a listener that is busy.
+/// Connects to a peer where it was `found` and verifies it; waits a little for a listener that is busy.
 ///
 /// # Errors
 /// When no session came to be.
 pub(super) fn dial(
-    peer: &PeerAddress,
+    found: &Found,
     config: &RequesterConfig,
     timeout: Duration,
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<(FrameStream, RequesterSession), ConnectError> {
     let mut pause = BUSY_PAUSE;
     for _ in 1..BUSY_TRIES {
-        match connect_once(peer, config, timeout, on) {
+        match connect_once(found, config, timeout, on) {
             Err(error) if error.is_busy() => {
                 thread::sleep(pause);
                 pause *= 2;
@@ -39,17 +39,41 @@ pub(super) fn dial(
             connected => return connected,
         }
     }
-    connect_once(peer, config, timeout, on)
+    connect_once(found, config, timeout, on)
 }
 
+/// Where somebody else answers at an announced address, the others are tried.
 fn connect_once(
-    peer: &PeerAddress,
+    found: &Found,
     config: &RequesterConfig,
     timeout: Duration,
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<(FrameStream, RequesterSession), ConnectError> {
-    let addresses = peer.resolve().map_err(ConnectError::Dial)?;
-    let mut stream = connection::dial(&addresses, timeout)?;
+    let mut left = found.addresses.clone();
+    let mut somebody_else = None;
+    loop {
+        let (stream, address) = match connection::dial(&left, timeout) {
+            Ok(dialled) => dialled,
+            Err(error) => return Err(somebody_else.unwrap_or(error)),
+        };
+        left.retain(|other| *other != address);
+        let others = found.are_announced && !left.is_empty();
+        match shake_hands(stream, config, timeout, on) {
+            Err(error) if others && error.is_somebody_else() => {
+                somebody_else.get_or_insert(error);
+            }
+            Err(error) => return Err(somebody_else.unwrap_or(error)),
+            connected => return connected,
+        }
+    }
+}
+
+fn shake_hands(
+    mut stream: FrameStream,
+    config: &RequesterConfig,
+    timeout: Duration,
+    on: &mut dyn FnMut(Step<'_>),
+) -> Result<(FrameStream, RequesterSession), ConnectError> {
     let (established, _grant) = request_handshake(&mut stream, config.clone(), |event| {
         on(match event {
             ConnectEvent::HandshakeSent => Step::HandshakeSent,

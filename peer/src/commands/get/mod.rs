@@ -1,8 +1,10 @@
 //! `peer get PEER:PATH... [DEST]`
 
 mod dial;
+mod find;
 mod place;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 
@@ -13,10 +15,13 @@ use common::identity::{Alias, OrgRoot};
 pub use self::place::{is_yes, received_name, wanted_in_dialogue};
 
 use self::dial::{dial, explain};
+use self::find::find;
 use self::place::wanted;
 use self::view::View;
+use self::watch::{Watch, Watched};
 use crate::address::PeerAddress;
 use crate::clock;
+use crate::events::Device;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 use crate::options::{Common, Get, Place};
@@ -92,24 +97,35 @@ pub fn fetch_from(
         expected: expected.cloned(),
         suites: Suite::ALL.to_vec(),
     };
+    let device = server.map(|server| Device {
+        store: store.clone(),
+        root: root.clone(),
+        server,
+    });
     let name = peer.to_string();
-    let connected = match dial(peer, &config, common.timeout, on) {
+    let found = find(peer, device.as_ref())?;
+    let connected = match dial(&found, &config, common.timeout, on) {
         // The other side may know of a change of role that this device has not heard of.
         Err(error) if error.is_revoked() && revalidation.learn() => {
-            config.credentials = own(store, &root, server.as_deref(), &revalidation)?;
+            let server = device.as_ref().map(|device| device.server.as_str());
+            config.credentials = own(store, &root, server, &revalidation)?;
             config.trust = revalidation.trust();
-            dial(peer, &config, common.timeout, on)
+            dial(&found, &config, common.timeout, on)
         }
         connected => connected,
     };
     let (mut stream, mut session) = connected.map_err(|error| explain(&name, error))?;
+    let own = config.credentials.certificate();
+    let provider = session.peer().certificate();
+    let watched = Watched::new(own, provider, stream.cutter().ok());
+    let mut watch = Watch::start(store, &root, device, revalidation, watched);
     let report = fetch(
         &mut stream,
         &mut session,
         &name,
         wanted,
         common.umask,
-        &mut |peer| revalidation.clear(peer),
+        &mut watch,
         &mut |event| on(Step::Fetch(event)),
     );
     if report.broken.is_none()

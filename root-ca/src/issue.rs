@@ -3,7 +3,8 @@ use std::net::IpAddr;
 use common::identity::PeerName;
 use der::asn1::{Ia5String, ObjectIdentifier, OctetString};
 use der::oid::AssociatedOid;
-use der::{Any, Decode, Encode, EncodePem, Tag};
+use der::pem::{LineEnding, PemLabel, encode_string};
+use der::{Any, Decode, Encode, Tag};
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_cert::Certificate;
@@ -100,7 +101,11 @@ impl IssuedCertificate {
     /// # Errors
     /// Never for a certificate made here; the encoder's signature has it.
     pub fn to_pem(&self) -> Result<String, der::Error> {
-        Certificate::from_der(&self.der)?.to_pem(der::pem::LineEnding::LF)
+        Ok(encode_string(
+            Certificate::PEM_LABEL,
+            LineEnding::LF,
+            &self.der,
+        )?)
     }
 
     /// What the ledger has of it.

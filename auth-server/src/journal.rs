@@ -111,13 +111,11 @@ impl Journal {
         self.turn(app, now).await;
     }
 
-    /// Tells what is new, a page at a time, as far as somebody reads it.
+    /// Tells what is new, a page at a time, as far as somebody reads it. What comes meanwhile is left to
+    /// the next look: to note each few entries would be a flush each time.
     async fn tell(&mut self, app: &App) -> Result<(), StoreError> {
-        while self.tells && self.is_written().await {
-            if self.noted != self.told {
-                app.store.set_audit_told(self.told).await?;
-                self.noted = self.told;
-            }
+        let mut is_all = false;
+        while self.tells && self.is_noted(app).await? && !is_all {
             let page = app.store.audit_page(self.told, AUDIT_PAGE).await?;
             if page.last < self.told {
                 tracing::error!(told = self.told, last = page.last, "the audit log was cut");
@@ -132,8 +130,19 @@ impl Journal {
                 until: last.seq,
                 written: log::written(),
             });
+            is_all = page.last <= last.seq;
         }
         Ok(())
+    }
+
+    /// Whether the store knows of all that was told, and no line is under way any more.
+    async fn is_noted(&mut self, app: &App) -> Result<bool, StoreError> {
+        let is_written = self.is_written().await;
+        if is_written && self.noted != self.told {
+            app.store.set_audit_told(self.told).await?;
+            self.noted = self.told;
+        }
+        Ok(is_written)
     }
 
     /// Whether no line is under way any more.

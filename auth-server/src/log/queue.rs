@@ -14,7 +14,7 @@ const MAX_REQUEST_LINES: usize = 1024;
 const MAX_SERVER_LINES: usize = 2048;
 /// How long lines gather before they are written, so that those of a busy moment cost one wake-up
 /// and one write together. Nobody notices it who reads them.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(50);
 /// Bytes that are written at once: what a pipe holds.
 const MAX_WRITE_BYTES: usize = 64 * 1024;
 /// What is missing is told at most once in this time.

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// How often the store is asked whether anybody wrote: one look at the head of its log, a few
 /// microseconds. A revocation waits for half of that on average.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often more is looked at though nobody seems to have written: a list is due each hour, and a look
 /// may have failed.
 const LOOK_ANYWAY: Duration = Duration::from_millis(500);
@@ -88,7 +88,7 @@ impl Feed {
     /// Tells what changed about people, one page at a look, so that readers come along; false when there
     /// may be more.
     async fn look_at_people(&mut self, app: &App) -> Result<bool, StoreError> {
-        let page = app.store.audit_page(self.seen, PAGE).await?;
+        let page = app.store.audit_news(self.seen, PAGE).await?;
         if page.last < self.seen {
             // Somebody cut the log; the journal says so.
             self.seen = page.last;

@@ -11,6 +11,9 @@ pub trait AuditStore {
     /// At most `limit` entries after that number, with their checkpoints.
     fn audit_page(&self, after: u64, limit: u32) -> Answer<'_, AuditPage>;
 
+    /// The same without the checkpoints, for who looks often: nothing else of the process makes way for it.
+    fn audit_news(&self, after: u64, limit: u32) -> Answer<'_, AuditPage>;
+
     /// The place behind the last entry; the beginning when there is none.
     fn audit_end(&self) -> Answer<'_, Start>;
 

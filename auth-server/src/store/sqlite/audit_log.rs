@@ -77,7 +77,8 @@ fn read_checkpoint(row: &Row<'_>) -> Result<Checkpoint, StoreError> {
     })
 }
 
-fn page(db: &Connection, after: u64, limit: u32) -> Result<AuditPage, StoreError> {
+/// The entries behind a number alone.
+fn news(db: &Connection, after: u64, limit: u32) -> Result<AuditPage, StoreError> {
     let behind = i64::try_from(after).unwrap_or(i64::MAX);
     let entries = all(
         db,
@@ -85,9 +86,20 @@ fn page(db: &Connection, after: u64, limit: u32) -> Result<AuditPage, StoreError
         params![behind, limit],
         read_record,
     )?;
+    let last = "SELECT value FROM counters WHERE name = 'audit'";
+    Ok(AuditPage {
+        entries,
+        checkpoints: Vec::new(),
+        last: only(db, last, [], counted)?,
+    })
+}
+
+fn page(db: &Connection, after: u64, limit: u32) -> Result<AuditPage, StoreError> {
+    let behind = i64::try_from(after).unwrap_or(i64::MAX);
+    let AuditPage { entries, last, .. } = news(db, after, limit)?;
     let full = u32::try_from(entries.len()).is_ok_and(|length| length == limit);
     let until = match (full, entries.last()) {
-        (true, Some(last)) => signed(last.seq)?,
+        (true, Some(entry)) => signed(entry.seq)?,
         (true, None) => behind,
         (false, _) => i64::MAX,
     };
@@ -97,11 +109,10 @@ fn page(db: &Connection, after: u64, limit: u32) -> Result<AuditPage, StoreError
         [behind, until],
         read_checkpoint,
     )?;
-    let last = "SELECT value FROM counters WHERE name = 'audit'";
     Ok(AuditPage {
         entries,
         checkpoints,
-        last: only(db, last, [], counted)?,
+        last,
     })
 }
 
@@ -112,6 +123,10 @@ impl AuditStore for SqliteStore {
 
     fn audit_page(&self, after: u64, limit: u32) -> Answer<'_, AuditPage> {
         Box::pin(async move { self.connections.read(|db| page(db, after, limit)) })
+    }
+
+    fn audit_news(&self, after: u64, limit: u32) -> Answer<'_, AuditPage> {
+        Box::pin(async move { self.connections.look(|db| news(db, after, limit)) })
     }
 
     fn audit_end(&self) -> Answer<'_, Start> {

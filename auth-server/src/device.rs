@@ -14,7 +14,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::problem::Problem;
 use crate::router::{MAX_LOGGED_METHOD, MAX_LOGGED_PATH, cut};
 use crate::state::{App, BY_MEMBER, Remote, Shared};
-use crate::store::{ADMIN_ROLE, StoreError, UserState};
+use crate::store::{ADMIN_ROLE, Standing, StoreError};
 
 /// The certificate of a connection, verified up to its end and beyond it by a grace.
 #[derive(Debug, Clone)]
@@ -31,13 +31,6 @@ pub struct Device {
     key_sha256: [u8; 32],
     not_after: OffsetDateTime,
     by: Actor,
-}
-
-/// What stands against a device, or does not.
-struct Standing {
-    revoked: bool,
-    renewable: bool,
-    password_pending: bool,
 }
 
 impl Device {
@@ -217,50 +210,37 @@ async fn device(parts: &Parts, app: &App) -> Result<(Device, Standing), Problem>
     let certificate = PeerCertificate::from_der(&leaf.0, app.authority.root().label())
         .map_err(|_| Problem::CertificateRefused)?;
     let serial = Serial::from_bytes(certificate.serial()).ok_or(Problem::CertificateRefused)?;
-    let known = app
+    let standing = app
         .store
-        .certificate(&serial)
+        .standing(&serial)
         .await
         .map_err(|error| unavailable(&error))?;
-    if known.is_none() {
+    let alias = certificate.name().alias();
+    let Some(standing) = standing else {
         // After a restore from a backup that is older; else somebody has the root key.
-        tracing::warn!(alias = %certificate.name().alias(), %serial, "a certificate that is not in the ledger");
+        tracing::warn!(%alias, %serial, "a certificate that is not in the ledger");
         return Err(Problem::CertificateUnknown);
+    };
+    let is_the_same =
+        standing.alias.as_ref() == Some(alias) && standing.key_sha256 == *certificate.key_sha256();
+    let role = standing.role.clone();
+    let role = role
+        .filter(|_| standing.signed && is_the_same)
+        .ok_or(Problem::CertificateRefused)?;
+    if !standing.revoked {
+        let _ = BY_MEMBER.try_with(|by_member| by_member.set(true));
     }
-    let known = known
-        .filter(|known| known.signed)
-        .filter(|known| known.alias.as_ref() == Some(certificate.name().alias()))
-        .filter(|known| known.key_sha256 == *certificate.key_sha256());
-    let user = app
-        .store
-        .user(certificate.name().alias())
-        .await
-        .map_err(|error| unavailable(&error))?
-        .filter(|user| user.state == UserState::Active);
-    match (known, user) {
-        (Some(known), Some(user)) => {
-            let standing = Standing {
-                revoked: known.revoked.is_some(),
-                renewable: known.is_renewable(),
-                password_pending: user.password.one_time_until.is_some(),
-            };
-            let device = Device {
-                by: Actor::device(&user.alias, remote.source(), serial),
-                alias: user.alias,
-                role: user.role,
-                serial,
-                line: known.device,
-                name: known.origin.device_name,
-                key_sha256: known.key_sha256,
-                not_after: known.not_after,
-            };
-            if !standing.revoked {
-                let _ = BY_MEMBER.try_with(|by_member| by_member.set(true));
-            }
-            Ok((device, standing))
-        }
-        _ => Err(Problem::CertificateRefused),
-    }
+    let device = Device {
+        by: Actor::device(alias, remote.source(), serial),
+        alias: alias.clone(),
+        role,
+        serial,
+        line: standing.device,
+        name: standing.device_name.clone(),
+        key_sha256: standing.key_sha256,
+        not_after: standing.not_after,
+    };
+    Ok((device, standing))
 }
 
 fn unavailable(error: &StoreError) -> Problem {

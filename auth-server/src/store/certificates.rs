@@ -39,11 +39,29 @@ pub struct CertificateRecord {
     pub role_changed: bool,
 }
 
-impl CertificateRecord {
-    /// Whether a revocation stands against its renewal.
-    pub fn is_renewable(&self) -> bool {
-        self.revoked.is_none() || self.role_changed
-    }
+/// What counts when somebody shows a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The member; none for the server's own.
+    pub alias: Option<Alias>,
+    /// SHA-256 of the public key's SubjectPublicKeyInfo.
+    pub key_sha256: [u8; 32],
+    /// End of validity.
+    pub not_after: OffsetDateTime,
+    /// Whether it left the signer.
+    pub signed: bool,
+    /// The first certificate of its device.
+    pub device: Serial,
+    /// What the device said last that it is called.
+    pub device_name: Option<DeviceName>,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// Whether a revocation, if there is one, stands against its renewal.
+    pub renewable: bool,
+    /// What the member may do, whatever the certificate states; none unless active.
+    pub role: Option<Role>,
+    /// Whether a one-time password waits for the member.
+    pub password_pending: bool,
 }
 
 /// Where a certificate comes from, as far as it is known: an older ledger did not keep it.
@@ -121,6 +139,9 @@ pub trait CertificateStore {
 
     /// The certificate with that number.
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<CertificateRecord>>;
+
+    /// What counts when somebody shows the certificate with that number.
+    fn standing<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<Standing>>;
 
     /// The certificates that the filter lets through.
     fn certificates<'a>(

@@ -31,7 +31,7 @@ pub use bounds::{
 };
 pub use certificates::{
     CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE, Origin,
-    StoreLedger,
+    Standing, StoreLedger,
 };
 pub use upkeep::{Census, UpkeepStore};
 pub use user_change::UserChange;

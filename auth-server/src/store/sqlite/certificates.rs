@@ -9,11 +9,11 @@ use super::connections::Write;
 use super::rows::{
     all, column, counted, execute, first, number, only, optional_time, signed, time, value,
 };
-use super::{SqliteStore, damaged, device, ledger, right};
+use super::{SqliteStore, damaged, device, ledger, right, standing};
 use crate::audit::{Action, Actor, Event, OK};
 use crate::store::{
     Answer, CertificateFilter, CertificateRecord, CertificateStore, Issuance, LastCrl, MAX_GRACE,
-    Origin, StoreError,
+    Origin, Standing, StoreError,
 };
 
 /// Revokes every certificate of a person that has not ended, signed or about to be; and, unless it
@@ -78,7 +78,7 @@ fn read_serial(bytes: &[u8]) -> Result<Serial, StoreError> {
 }
 
 /// The serial number in that column, if there is one.
-fn optional_serial(row: &Row<'_>, name: &str) -> Result<Option<Serial>, StoreError> {
+pub(super) fn optional_serial(row: &Row<'_>, name: &str) -> Result<Option<Serial>, StoreError> {
     column::<Option<Vec<u8>>>(row, name)?
         .map(|bytes| read_serial(&bytes))
         .transpose()
@@ -104,29 +104,47 @@ fn read_revocation(
     )))
 }
 
-fn read_origin(row: &Row<'_>) -> Result<Origin, StoreError> {
+/// The holder's alias in the column of that name, if it is a member's certificate.
+pub(super) fn alias(row: &Row<'_>) -> Result<Option<Alias>, StoreError> {
+    let alias: Option<String> = column(row, "alias")?;
+    alias
+        .map(|alias| alias.parse())
+        .transpose()
+        .map_err(|_| damaged("an impossible alias"))
+}
+
+/// The digest of the public key in the column of that name.
+pub(super) fn key_sha256(row: &Row<'_>) -> Result<[u8; 32], StoreError> {
+    column::<Vec<u8>>(row, "key_sha256")?
+        .try_into()
+        .map_err(|_| damaged("a digest of the wrong length"))
+}
+
+/// The device's own name in the column of that name, if it has told one.
+pub(super) fn device_name(row: &Row<'_>) -> Result<Option<DeviceName>, StoreError> {
     let name: Option<String> = column(row, "device_name")?;
-    let name = name.map(|name| name.parse::<DeviceName>()).transpose();
+    name.map(|name| name.parse())
+        .transpose()
+        .map_err(|_| damaged("an impossible name of a device"))
+}
+
+fn read_origin(row: &Row<'_>) -> Result<Origin, StoreError> {
     Ok(Origin {
         source: column(row, "source")?,
         login_source: column(row, "login_source")?,
-        device_name: name.map_err(|_| damaged("an impossible name of a device"))?,
+        device_name: device_name(row)?,
     })
 }
 
 fn read_certificate(row: &Row<'_>) -> Result<CertificateRecord, StoreError> {
-    let alias: Option<String> = column(row, "alias")?;
     let role: Option<String> = column(row, "role")?;
-    let alias = alias.map(|alias| alias.parse::<Alias>()).transpose();
     let role = role.map(|role| role.parse::<Role>()).transpose();
     let serial = serial(row)?;
     Ok(CertificateRecord {
         serial,
-        alias: alias.map_err(|_| damaged("an impossible alias"))?,
+        alias: alias(row)?,
         role: role.map_err(|_| damaged("an impossible role"))?,
-        key_sha256: column::<Vec<u8>>(row, "key_sha256")?
-            .try_into()
-            .map_err(|_| damaged("a digest of the wrong length"))?,
+        key_sha256: key_sha256(row)?,
         not_before: time(row, "not_before")?,
         not_after: time(row, "not_after")?,
         signed: column::<String>(row, "state")? == "signed",
@@ -256,6 +274,10 @@ impl CertificateStore for SqliteStore {
             self.connections
                 .look(|db| first(db, by_number, [serial.as_bytes()], read_certificate))
         })
+    }
+
+    fn standing<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<Standing>> {
+        Box::pin(async move { self.connections.look(|db| standing::of(db, serial)) })
     }
 
     fn certificates<'a>(

@@ -126,11 +126,17 @@ impl Connections {
     }
 
     /// A reading of a few rows by their keys, done before another thread would have woken up; each
-    /// statement sees its own moment.
+    /// statement sees its own moment. The writer, where it is free, still has the pages at hand that the
+    /// others must read anew after each write.
     pub(super) fn look<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if let Ok(writer) = self.writer.try_lock()
+            && let Some(writer) = writer.as_ref()
+        {
+            return work(writer);
+        }
         let reader = match self.idle().pop() {
             Some(reader) => reader,
             None => connect(&self.path)?,

@@ -3,8 +3,9 @@ use root_ca::{LedgerEntry, Profile, Serial};
 use rusqlite::{Connection, Row, params};
 use time::{Duration, OffsetDateTime};
 
+use super::certificates::optional_serial;
 use super::connections::Write;
-use super::rows::{count, counted, execute, only, optional_time, signed, value};
+use super::rows::{column, count, counted, execute, only, optional_time, signed};
 use crate::store::{
     Issuance, LISTED_AT_LEAST, MAX_CURRENT, MAX_CURRENT_OF_DEVICE, MAX_ISSUED, MAX_LISTABLE,
     MAX_RENEWALS, StoreError, WINDOW,
@@ -23,21 +24,12 @@ pub(super) fn begin(
         demand_few(tx, alias, issuance.now)?;
         demand_room(tx, issuance.now)?;
     }
-    let inserted = execute(
+    let device = demand_right(tx, entry, issuance)?;
+    execute(
         tx,
         "INSERT INTO certificates (serial, alias, role, key_sha256, not_before, not_after,
                                    renews, state, created_at, device)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'about_to_sign', ?8,
-                CASE WHEN ?7 IS NULL THEN ?1 ELSE (SELECT COALESCE(device, serial)
-                    FROM certificates WHERE serial = ?7) END
-         WHERE (?2 IS NULL OR EXISTS (SELECT 1 FROM users
-                    WHERE alias = ?2 AND role = ?3 AND state = 'active'
-                      AND (?7 IS NULL OR one_time_until IS NULL)))
-           AND (?7 IS NULL OR EXISTS (SELECT 1 FROM certificates
-                    WHERE serial = ?7 AND alias = ?2 AND state = 'signed'
-                      AND (revoked_at IS NULL OR role_changed)))
-           AND NOT EXISTS (SELECT 1 FROM certificates
-                    WHERE key_sha256 = ?4 AND (?7 IS NOT NULL OR alias IS NOT ?2))",
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'about_to_sign', ?, ?)",
         params![
             entry.serial.as_bytes(),
             entry.alias.as_ref().map(Alias::as_str),
@@ -47,11 +39,49 @@ pub(super) fn begin(
             entry.not_after.unix_timestamp(),
             issuance.renews.as_ref().map(Serial::as_bytes),
             issuance.now.unix_timestamp(),
+            device.as_ref().unwrap_or(&entry.serial).as_bytes(),
         ],
+    )
+    .map(drop)
+}
+
+/// Refuses a key that is somebody else's, or for a renewal was certified before; a holder who may not
+/// have this certificate; and a renewal of one that may not be renewed. Tells whose line a renewal
+/// belongs to.
+fn demand_right(
+    tx: &Write<'_>,
+    entry: &LedgerEntry,
+    issuance: &Issuance<'_>,
+) -> Result<Option<Serial>, StoreError> {
+    let (is_taken, is_allowed, device) = only(
+        tx,
+        "SELECT EXISTS (SELECT 1 FROM certificates
+                    WHERE key_sha256 = ?1 AND (?4 IS NOT NULL OR alias IS NOT ?2)) AS taken,
+                (?2 IS NULL OR EXISTS (SELECT 1 FROM users
+                    WHERE alias = ?2 AND role = ?3 AND state = 'active'
+                      AND (?4 IS NULL OR one_time_until IS NULL)))
+                AND (?4 IS NULL OR EXISTS (SELECT 1 FROM certificates
+                    WHERE serial = ?4 AND alias = ?2 AND state = 'signed'
+                      AND (revoked_at IS NULL OR role_changed))) AS allowed,
+                (SELECT COALESCE(device, serial) FROM certificates WHERE serial = ?4) AS device",
+        params![
+            entry.key_sha256,
+            entry.alias.as_ref().map(Alias::as_str),
+            entry.role.as_ref().map(Role::as_str),
+            issuance.renews.as_ref().map(Serial::as_bytes),
+        ],
+        |row| {
+            Ok((
+                column::<bool>(row, "taken")?,
+                column::<bool>(row, "allowed")?,
+                optional_serial(row, "device")?,
+            ))
+        },
     )?;
-    match inserted {
-        1 => Ok(()),
-        _ => Err(obstacle(tx, entry, issuance.renews.is_some())?),
+    match (is_taken, is_allowed) {
+        (true, _) => Err(StoreError::KeyInUse),
+        (false, false) => Err(StoreError::IssueBlocked),
+        (false, true) => Ok(device),
     }
 }
 
@@ -171,27 +201,4 @@ pub(super) fn listable(db: &Connection, since: OffsetDateTime) -> Result<u64, St
 
 fn until(free: OffsetDateTime, now: OffsetDateTime) -> std::time::Duration {
     (free - now).try_into().unwrap_or_default()
-}
-
-/// Why the ledger takes no entry.
-fn obstacle(
-    tx: &Write<'_>,
-    entry: &LedgerEntry,
-    is_renewal: bool,
-) -> Result<StoreError, StoreError> {
-    let is_taken: bool = only(
-        tx,
-        "SELECT EXISTS (SELECT 1 FROM certificates
-                        WHERE key_sha256 = ? AND (? OR alias IS NOT ?))",
-        params![
-            entry.key_sha256,
-            is_renewal,
-            entry.alias.as_ref().map(Alias::as_str),
-        ],
-        value,
-    )?;
-    Ok(match is_taken {
-        true => StoreError::KeyInUse,
-        false => StoreError::IssueBlocked,
-    })
 }

@@ -12,6 +12,7 @@ mod ledger;
 mod lock_holder;
 mod right;
 mod rows;
+mod standing;
 mod upkeep;
 mod user_change;
 mod users;

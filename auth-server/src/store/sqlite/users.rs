@@ -15,7 +15,7 @@ use crate::store::{
     SuccessfulLogin, User, UserChange, UserState, UserStore, demand_free,
 };
 
-fn read_role(role: &str) -> Result<Role, StoreError> {
+pub(super) fn read_role(role: &str) -> Result<Role, StoreError> {
     role.parse().map_err(|_| damaged("an impossible role"))
 }
 

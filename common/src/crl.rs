@@ -22,6 +22,16 @@ const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
 const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 
+/// Extensions of a list, and of an entry: more than there are.
+const MAX_EXTENSIONS: usize = 16;
+
+/// Delta CRL indicator and issuing distribution point (RFC 5280, 5.2.4 and 5.2.5): by them a list says that it
+/// does not name all who are revoked. They are critical; no list is taken for a whole one where they are not.
+const PARTIAL: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("2.5.29.27"),
+    ObjectIdentifier::new_unwrap("2.5.29.28"),
+];
+
 /// Why a revocation list is refused. The one held stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CrlError {
@@ -40,6 +50,12 @@ pub enum CrlError {
     #[error("the revocation list has an unknown critical extension {oid}")]
     UnknownCritical {
         /// The extension.
+        oid: String,
+    },
+    /// It does not name all who are revoked.
+    #[error("the revocation list is only a part of one ({oid})")]
+    Partial {
+        /// The extension that says so.
         oid: String,
     },
     /// Issued under another name than the org root's.
@@ -134,7 +150,7 @@ impl RevocationList {
         let number = crl_number(tbs.crl_extensions.as_ref())?;
         let entries = tbs.revoked_certificates.iter().flatten();
         for extensions in entries.filter_map(|entry| entry.crl_entry_extensions.as_ref()) {
-            refuse_unknown_critical(extensions)?;
+            check_extensions(extensions)?;
         }
         let next_update = tbs.next_update.ok_or(CrlError::Malformed)?;
         let revoked = tbs.revoked_certificates.unwrap_or_default();
@@ -142,10 +158,7 @@ impl RevocationList {
             number,
             this_update: unix_time(tbs.this_update),
             next_update: unix_time(next_update),
-            revoked: revoked
-                .iter()
-                .map(|entry| (entry.serial_number.as_bytes().into(), revocation(entry)))
-                .collect(),
+            revoked: by_serial(&revoked),
             der,
         })
     }
@@ -241,21 +254,52 @@ fn revocation(entry: &RevokedCert) -> Revocation {
     }
 }
 
-fn refuse_unknown_critical(extensions: &[Extension]) -> Result<(), CrlError> {
-    let unknown = |extension: &&Extension| extension.critical && extension.extn_id != CRL_NUMBER;
-    match extensions.iter().find(unknown) {
-        Some(extension) => Err(CrlError::UnknownCritical {
-            oid: extension.extn_id.to_string(),
-        }),
-        None => Ok(()),
+/// Where one is named twice, the graver reason counts.
+fn by_serial(entries: &[RevokedCert]) -> HashMap<Box<[u8]>, Revocation> {
+    let mut revoked = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let serial = entry.serial_number.as_bytes().into();
+        let known = revoked.entry(serial).or_insert(Revocation::Outdated);
+        if revocation(entry) == Revocation::Other {
+            *known = Revocation::Other;
+        }
+    }
+    revoked
+}
+
+/// A critical extension that is not understood must not be ignored (RFC 5280, 5.2), and none stands twice
+/// (4.2): who reads the other one would read another list.
+fn check_extensions(extensions: &[Extension]) -> Result<(), CrlError> {
+    if extensions.len() > MAX_EXTENSIONS {
+        return Err(CrlError::Malformed);
+    }
+    let oid = |extension: &Extension| extension.extn_id.to_string();
+    let is_partial = |extension: &&Extension| PARTIAL.contains(&extension.extn_id);
+    if let Some(extension) = extensions.iter().find(is_partial) {
+        return Err(CrlError::Partial {
+            oid: oid(extension),
+        });
+    }
+    let is_unknown = |extension: &&Extension| extension.critical && extension.extn_id != CRL_NUMBER;
+    if let Some(extension) = extensions.iter().find(is_unknown) {
+        return Err(CrlError::UnknownCritical {
+            oid: oid(extension),
+        });
+    }
+    let stands_twice = |(index, extension): (usize, &Extension)| {
+        let mut before = extensions.iter().take(index);
+        before.any(|other| other.extn_id == extension.extn_id)
+    };
+    match extensions.iter().enumerate().any(stands_twice) {
+        true => Err(CrlError::Malformed),
+        false => Ok(()),
     }
 }
 
-/// Entry and list extensions other than the number are not critical in our lists; a critical
-/// one that is not understood must not be ignored (RFC 5280, 5.2).
+/// Entry and list extensions other than the number are not critical in our lists.
 fn crl_number(extensions: Option<&Extensions>) -> Result<u64, CrlError> {
     let extensions = extensions.map(Vec::as_slice).unwrap_or_default();
-    refuse_unknown_critical(extensions)?;
+    check_extensions(extensions)?;
     let number = extensions
         .iter()
         .find(|extension| extension.extn_id == CRL_NUMBER)

@@ -1,5 +1,8 @@
 use super::*;
 use crate::testing::{NOW, TestOrg, at};
+use x509_cert::crl::TbsCertList;
+use x509_cert::der::asn1::OctetString;
+use x509_cert::serial_number::SerialNumber;
 
 const DAY: u64 = 86_400;
 
@@ -109,4 +112,135 @@ fn an_oversized_list_is_refused_unread() {
         accept(&org, vec![0x30; MAX_CRL_BYTES + 1], None),
         Err(CrlError::TooLong { .. })
     ));
+}
+
+/// What becomes of a good list that names 5, after a change, signed by the root.
+fn changed(change: impl FnOnce(&mut TbsCertList)) -> Result<RevocationList, CrlError> {
+    let org = TestOrg::new("acme");
+    let good = org.crl_der(1, &[5], NOW - 1, NOW + DAY);
+    accept(&org, org.changed_list(&good, change), None)
+}
+
+fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
+    Extension {
+        extn_id: ObjectIdentifier::new_unwrap(oid),
+        critical,
+        extn_value: OctetString::new(value).unwrap(),
+    }
+}
+
+fn with_extension(extension: Extension) -> Result<RevocationList, CrlError> {
+    changed(|list| list.crl_extensions.get_or_insert_default().push(extension))
+}
+
+fn with_entry_extension(extension: Extension) -> Result<RevocationList, CrlError> {
+    changed(|list| {
+        let entry = &mut list.revoked_certificates.as_mut().unwrap()[0];
+        entry
+            .crl_entry_extensions
+            .get_or_insert_default()
+            .push(extension);
+    })
+}
+
+const PRIVATE: &str = "1.3.6.1.4.1.99999.1";
+const DELTA: &str = "2.5.29.27";
+const DISTRIBUTION_POINT: &str = "2.5.29.28";
+const CERTIFICATE_ISSUER: &str = "2.5.29.29";
+
+#[test]
+fn an_unknown_extension_is_passed_over_unless_it_is_critical() {
+    assert!(changed(|_| {}).unwrap().is_ended(&[5]));
+    let harmless = extension(PRIVATE, false, b"anything");
+    assert!(with_extension(harmless.clone()).unwrap().is_ended(&[5]));
+    assert!(with_entry_extension(harmless).unwrap().is_ended(&[5]));
+    for oid in [PRIVATE, CERTIFICATE_ISSUER] {
+        let critical = extension(oid, true, b"\x05\x00");
+        let refused = CrlError::UnknownCritical { oid: oid.into() };
+        assert_eq!(with_extension(critical.clone()).unwrap_err(), refused);
+        assert_eq!(with_entry_extension(critical).unwrap_err(), refused);
+    }
+}
+
+#[test]
+fn a_part_of_a_list_is_no_list_whether_it_is_critical_or_not() {
+    for oid in [DELTA, DISTRIBUTION_POINT] {
+        for critical in [true, false] {
+            let partial = extension(oid, critical, b"\x02\x01\x01");
+            let refused = CrlError::Partial { oid: oid.into() };
+            assert_eq!(with_extension(partial).unwrap_err(), refused);
+        }
+    }
+}
+
+#[test]
+fn no_extension_stands_twice_and_there_are_few() {
+    let number = |value: &[u8]| extension("2.5.29.20", false, value);
+    let twice = with_extension(number(b"\x02\x01\x63"));
+    assert_eq!(twice.unwrap_err(), CrlError::Malformed);
+    let reason = |value: &[u8]| extension("2.5.29.21", false, value);
+    let twice = with_entry_extension(reason(b"\x0a\x01\x03"));
+    assert_eq!(twice.unwrap_err(), CrlError::Malformed);
+    let many = changed(|list| {
+        let more = (0..100).map(|n| extension(&format!("{PRIVATE}.{n}"), false, b""));
+        list.crl_extensions.get_or_insert_default().extend(more);
+    });
+    assert_eq!(many.unwrap_err(), CrlError::Malformed);
+}
+
+#[test]
+fn a_number_is_there_and_has_8_bytes_at_most() {
+    let with_number = |value: Option<&[u8]>| {
+        changed(|list| {
+            let extensions = list.crl_extensions.as_mut().unwrap();
+            extensions.retain(|extension| extension.extn_id != CRL_NUMBER);
+            extensions.extend(value.map(|value| extension("2.5.29.20", false, value)));
+        })
+    };
+    let largest = b"\x02\x09\x00\xff\xff\xff\xff\xff\xff\xff\xff";
+    assert_eq!(with_number(Some(largest)).unwrap().number(), u64::MAX);
+    let larger = b"\x02\x09\x01\x00\x00\x00\x00\x00\x00\x00\x00";
+    for wrong in [
+        None,
+        Some(&larger[..]),
+        Some(b""),
+        Some(b"\x05\x00"),
+        Some(b"\x02\x01"),
+    ] {
+        assert_eq!(
+            with_number(wrong).unwrap_err(),
+            CrlError::Malformed,
+            "{wrong:?}"
+        );
+    }
+    let endless = changed(|list| list.next_update = None);
+    assert_eq!(endless.unwrap_err(), CrlError::Malformed);
+}
+
+#[test]
+fn who_is_named_twice_is_out_for_the_graver_reason() {
+    let reason = |code: u8| Some(vec![extension("2.5.29.21", false, &[0x0a, 1, code])]);
+    for order in [[3, 1], [1, 3]] {
+        let list = changed(|list| {
+            let entries = list.revoked_certificates.as_mut().unwrap();
+            let entry = entries[0].clone();
+            *entries = order
+                .map(|code| RevokedCert {
+                    crl_entry_extensions: reason(code),
+                    ..entry.clone()
+                })
+                .into();
+        });
+        assert!(list.unwrap().is_ended(&[5]), "{order:?}");
+    }
+}
+
+#[test]
+fn a_serial_number_of_any_form_names_itself_and_nobody_else() {
+    let list = changed(|list| {
+        let entries = list.revoked_certificates.as_mut().unwrap();
+        entries[0].serial_number = SerialNumber::new(&[0x7f; 20]).unwrap();
+    });
+    let list = list.unwrap();
+    assert!(list.is_ended(&[0x7f; 20]) && !list.is_revoked(&[5]) && !list.is_revoked(&[]));
 }

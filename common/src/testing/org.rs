@@ -4,9 +4,13 @@ use std::time::Duration;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType, SerialNumber,
+    KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType, SerialNumber, SigningKey as _,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+
+use x509_cert::crl::{CertificateList, TbsCertList};
+use x509_cert::der::asn1::BitString;
+use x509_cert::der::{Decode as _, Encode as _};
 
 use crate::crl::RevocationList;
 use crate::handshake::{Credentials, Trust};
@@ -197,6 +201,16 @@ impl TestOrg {
             .expect("a list for these parameters")
             .der()
             .to_vec()
+    }
+
+    /// The same list after a change, signed anew.
+    pub fn changed_list(&self, der: &[u8], change: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
+        let mut list = CertificateList::from_der(der).expect("a list");
+        change(&mut list.tbs_cert_list);
+        let signed = list.tbs_cert_list.to_der().expect("a list's text");
+        let signature = self.root.key().sign(&signed).expect("a signature");
+        list.signature = BitString::from_bytes(&signature).expect("whole bytes");
+        list.to_der().expect("a list")
     }
 
     /// Trust in this organisation, with nobody revoked.

@@ -4,18 +4,17 @@ pub mod account;
 pub mod directory;
 mod events;
 mod first_contact;
+mod intake;
 mod refusals;
 mod unreachable;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::crl::RevocationList;
 use common::handshake::provider;
 use common::identity::{DeviceName, OrgRoot};
-use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES};
+use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES};
 use common::name::Escaped;
-use rustls::pki_types::UnixTime;
 use serde::Serialize;
 use ureq::http::{Request, Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider};
@@ -209,41 +208,16 @@ impl AuthClient {
         self.agent.run(request).map_err(|error| self.failed(&error))
     }
 
-    /// Fetches the revocation list if it is newer than the one held: `None` when it is not.
-    ///
-    /// # Errors
-    /// When the server cannot be reached, or its list is refused: the one held stays in force.
-    pub fn newer_crl(
-        &self,
-        root: &OrgRoot,
-        held: Option<&RevocationList>,
-        now: UnixTime,
-    ) -> Result<Option<RevocationList>, Failure> {
-        let mut request = self.agent.get(format!("{}/root.crl", self.base));
-        if let Some(held) = held {
-            request = request.header(header::IF_NONE_MATCH, format!("\"{}\"", held.number()));
-        }
-        let response = request.call().map_err(|error| self.failed(&error))?;
-        match response.status() {
-            StatusCode::OK => {
-                let der = self.body(response, MAX_CRL_BYTES)?;
-                let number = held.map(RevocationList::number);
-                RevocationList::accept(der.into(), root, now, number)
-                    .map(Some)
-                    .map_err(|error| Failure::new(Exit::NotTrusted, error.to_string()))
-            }
-            StatusCode::NOT_MODIFIED => Ok(None),
-            _ => Err(self.refused(response)),
-        }
-    }
-
+    /// The whole body of an answer, `limit` bytes included.
     fn body(&self, response: Response<Body>, limit: usize) -> Result<Vec<u8>, Failure> {
-        response
-            .into_body()
-            .into_with_config()
-            .limit(u64::try_from(limit).unwrap_or(u64::MAX))
-            .read_to_vec()
-            .map_err(|error| self.failed(&error))
+        // The reader wants to know that nothing follows.
+        let taken = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let body = response.into_body().into_with_config().limit(taken);
+        match body.read_to_vec() {
+            Ok(bytes) if bytes.len() <= limit => Ok(bytes),
+            Ok(_) | Err(HttpError::BodyExceedsLimit(_)) => Err(self.too_long(limit)),
+            Err(error) => Err(self.failed(&error)),
+        }
     }
 
     fn failed(&self, error: &HttpError) -> Failure {

@@ -96,10 +96,14 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
             };
             serve::run(&store, &common, offer)?;
         }
-        Command::Peers { json } => match peers::run(&store, *json)? {
-            Some(lines) => ui::data(&lines)?,
-            None => tell(&common, "nobody is online"),
-        },
+        Command::Peers { json } => {
+            let shown = peers::run(&store, *json)?;
+            shown.warning.iter().for_each(|line| ui::warn(line));
+            match shown.lines {
+                Some(lines) => ui::data(&lines)?,
+                None => tell(&common, "nobody is online"),
+            }
+        }
         Command::Get {
             operands,
             expect,

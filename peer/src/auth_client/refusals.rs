@@ -101,6 +101,11 @@ impl AuthClient {
         }
     }
 
+    pub(super) fn too_long(&self, limit: usize) -> Failure {
+        let told = format!("{} answers with more than {limit} bytes", self.base);
+        Failure::new(Exit::Other, told).hint("tell your administrator")
+    }
+
     pub(super) fn nonsense(&self) -> Failure {
         Failure::new(
             Exit::Other,

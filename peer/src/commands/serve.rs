@@ -1,15 +1,19 @@
 //! `peer serve`, and the listener behind the dialogue.
 
+mod announcer;
 mod follow;
+mod refresh;
+mod seldom;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
 use common::crypto::Suite;
+use common::limits::{MAX_ANNOUNCED_ADDRESSES, MAX_ANNOUNCED_SHARE_BYTES, MAX_ANNOUNCED_SHARES};
 use common::name::Escaped;
 
-use crate::auth_client::directory::{Announcement, MAX_ADDRESSES, MAX_SHARE_BYTES, MAX_SHARES};
+use crate::auth_client::directory::Announcement;
 use crate::clock;
 use crate::events::Device;
 use crate::failure::{Exit, Failure};
@@ -155,13 +159,13 @@ fn announcement(shares: &Shares, sockets: &[TcpListener], unlisted: bool) -> Ann
     let shares = shares
         .iter()
         .map(|share| share.name().to_owned())
-        .filter(|name| name.len() <= MAX_SHARE_BYTES);
+        .filter(|name| name.len() <= MAX_ANNOUNCED_SHARE_BYTES);
     Announcement {
         addresses: addresses
             .map(|address| address.to_string())
-            .take(MAX_ADDRESSES)
+            .take(MAX_ANNOUNCED_ADDRESSES)
             .collect(),
-        shares: shares.take(MAX_SHARES).collect(),
+        shares: shares.take(MAX_ANNOUNCED_SHARES).collect(),
         suites: Suite::ALL
             .iter()
             .map(|suite| suite.name().to_owned())

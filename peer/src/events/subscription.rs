@@ -6,17 +6,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::identity::OrgRoot;
+use ureq::BodyReader;
 
+use super::allowance::Allowance;
 use super::backoff::Backoff;
 use super::event::Event;
 use super::parser::Parser;
 use crate::auth_client::AuthClient;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 
 /// A stream that stood for so long went well: a server that ends each one at once is not asked twice
 /// a second.
 const STEADY: Duration = Duration::from_secs(10);
+
+/// Where a file is under way nobody waits longer than that to come back to a server that was away: who is
+/// revoked meanwhile is cut off within two seconds all the same.
+const URGENT: Duration = Duration::from_secs(1);
 
 /// Bytes taken from the stream at once.
 const READ_BYTES: usize = 4096;
@@ -89,13 +95,15 @@ impl Drop for Subscription {
     }
 }
 
-/// Follows the server of `device`, beginning after `delay`, and tells what is heard.
+/// Follows the server of `device`, beginning after `delay`, and tells what is heard. While a file is under
+/// way it comes back fast.
 ///
 /// # Errors
 /// When the system has no more threads.
 pub fn follow(
     device: Device,
     delay: Duration,
+    is_urgent: impl Fn() -> bool + Send + 'static,
     mut on: impl FnMut(Notice) + Send + 'static,
 ) -> io::Result<Subscription> {
     let end = Arc::new(End::default());
@@ -104,10 +112,11 @@ pub fn follow(
         end: end.clone(),
         last: None,
         backoff: Backoff::default(),
+        allowance: Allowance::default(),
     };
     thread::Builder::new()
         .name("events".into())
-        .spawn(move || follower.run(delay, &mut on))?;
+        .spawn(move || follower.run(delay, &is_urgent, &mut on))?;
     Ok(Subscription { end })
 }
 
@@ -116,16 +125,21 @@ struct Follower {
     end: Arc<End>,
     last: Option<u64>,
     backoff: Backoff,
+    allowance: Allowance,
 }
 
 impl Follower {
-    fn run(mut self, delay: Duration, on: &mut dyn FnMut(Notice)) {
-        let mut pause = delay;
-        while self.end.pause(pause) {
+    fn run(mut self, delay: Duration, is_urgent: &dyn Fn() -> bool, on: &mut dyn FnMut(Notice)) {
+        let mut go_on = self.end.pause(delay);
+        while go_on {
             let begun = Instant::now();
             // Why there is no stream does not matter here: the device goes on by the list it holds,
-            // and what that means is told where it matters.
-            let _ = self.listen(on);
+            // and what that means is told where it matters. A server that says no is not pressed.
+            let opened = self.open();
+            let is_away = matches!(&opened, Err(failure) if failure.exit == Exit::Unreachable);
+            if let Ok(stream) = opened {
+                let _ = self.listen(stream, on);
+            }
             if self.end.is_wanted() {
                 return;
             }
@@ -133,17 +147,36 @@ impl Follower {
             if begun.elapsed() >= STEADY {
                 self.backoff.reset();
             }
-            pause = self.backoff.pause(random());
+            let pause = self.backoff.pause(random());
+            go_on = self.wait(pause, &|| is_away && is_urgent());
         }
     }
 
-    /// One stream from its beginning to its end.
-    fn listen(&mut self, on: &mut dyn FnMut(Notice)) -> io::Result<()> {
-        let mut stream = self
-            .device
-            .client()
-            .and_then(|client| client.events(self.last))
-            .map_err(io::Error::other)?;
+    /// Waits for so long, or until it is urgent, or for the end: whether to go on.
+    fn wait(&self, pause: Duration, is_urgent: &dyn Fn() -> bool) -> bool {
+        let mut left = pause;
+        loop {
+            let slice = left.min(URGENT);
+            left -= slice;
+            if !self.end.pause(slice) {
+                return false;
+            }
+            if left.is_zero() || is_urgent() {
+                return true;
+            }
+        }
+    }
+
+    fn open(&self) -> Result<BodyReader<'static>, Failure> {
+        self.device.client()?.events(self.last)
+    }
+
+    /// One stream to its end.
+    fn listen(
+        &mut self,
+        mut stream: BodyReader<'static>,
+        on: &mut dyn FnMut(Notice),
+    ) -> io::Result<()> {
         let (mut parser, mut messages) = (Parser::default(), Vec::new());
         let mut bytes = [0; READ_BYTES];
         loop {
@@ -159,6 +192,10 @@ impl Follower {
                 self.last = message.id.or(self.last);
             }
             parsed.map_err(io::Error::other)?;
+            let pause = self.allowance.spend(count, Instant::now());
+            if !pause.is_zero() {
+                self.end.pause(pause);
+            }
         }
     }
 }

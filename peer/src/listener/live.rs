@@ -104,6 +104,13 @@ impl Live {
         }
     }
 
+    /// Whether a request is being answered on any of them.
+    pub(super) fn is_answering(&self) -> bool {
+        let state = self.state();
+        let mut all = state.connections.values();
+        all.any(|connection| connection.is_answering.load(Ordering::SeqCst))
+    }
+
     /// Cuts what has no right to stand under `crl`: all connections when it ends this device's `own`
     /// certificate.
     pub(super) fn enforce(&self, crl: &RevocationList, own: &PeerCertificate) {
@@ -230,7 +237,9 @@ mod tests {
         let (mut alice, socket) = connection();
         let mut sending = socket.try_clone().unwrap();
         let standing = live.enter(certificate(&org, "alice", 5), socket);
-        let _answering = standing.answer();
+        assert!(!live.is_answering());
+        let answering = standing.answer();
+        assert!(live.is_answering());
         live.enforce(&org.revoke(1, &[5]), &certificate(&org, "bob", 7));
         assert_eq!(standing.verdict(), Some(Verdict::Theirs));
         std::io::Write::write_all(&mut sending, b"why").unwrap();
@@ -238,6 +247,8 @@ mod tests {
         alice.read_exact(&mut told).unwrap();
         assert_eq!(&told, b"why");
         assert!(is_cut(&mut alice));
+        drop(answering);
+        assert!(!live.is_answering());
     }
 
     #[test]

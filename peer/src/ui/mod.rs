@@ -53,7 +53,7 @@ pub fn error(failure: &Failure) {
 }
 
 /// A line about what goes on all the same.
-fn warn(line: &str) {
+pub fn warn(line: &str) {
     note(&format!("peer: warning: {line}"));
 }
 

@@ -13,7 +13,7 @@ use common::identity::{Alias, OrgRoot, PeerCertificate};
 
 use crate::auth_client::AuthClient;
 use crate::clock;
-use crate::events::{self, Device, Notice, Subscription, catch_up};
+use crate::events::{self, CatchUp, Device, Notice, Subscription};
 use crate::failure::{Exit, Failure};
 use crate::identity_store::{self, IdentityStore};
 use crate::revalidation::Revalidation;
@@ -113,26 +113,25 @@ impl Watch {
 
 impl Shared {
     fn follow(self: Arc<Self>, device: Device) -> io::Result<Subscription> {
-        events::follow(device, BEFORE_FOLLOWING, move |notice| self.hear(&notice))
+        let mut catch_up = CatchUp::default();
+        let heard = move |notice| self.hear(&notice, &mut catch_up);
+        events::follow(device, BEFORE_FOLLOWING, || true, heard)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, notice: &Notice) {
-        match notice {
-            Notice::Event(event) => {
-                if let Some(number) = event.crl_number() {
-                    catch_up(number, || self.held(), || self.look());
-                }
-            }
-            Notice::Lost => {
-                let looked = self.state().looked;
-                if looked.elapsed() >= BETWEEN_LOOKS {
-                    self.look();
-                }
-            }
+    fn hear(&self, notice: &Notice, catch_up: &mut CatchUp) {
+        let is_known = match notice {
+            Notice::Event(event) => event
+                .crl_number()
+                .is_none_or(|number| catch_up.reach(number, || self.held(), || self.look())),
+            Notice::Lost => false,
+        };
+        let looked = self.state().looked;
+        if !is_known && looked.elapsed() >= BETWEEN_LOOKS {
+            self.look();
         }
     }
 

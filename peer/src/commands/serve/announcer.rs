@@ -1,0 +1,78 @@
+//! Tells the auth server that this device is online, as often as it asks for that.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Tell;
+use super::seldom::Seldom;
+use crate::auth_client::directory::Announcement;
+use crate::events::Device;
+use crate::failure::Exit;
+use crate::renewal::News;
+
+/// A server that is too busy to list this device is asked again after these.
+const PAUSES: [Duration; 3] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+];
+
+/// Between two announcements, however often the server says hello.
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// A thread that announces; nothing holds up what is heard meanwhile.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    due: SyncSender<()>,
+}
+
+impl Announcer {
+    /// Begins to wait for reasons to announce. Ends when it is dropped.
+    pub(super) fn start(
+        device: Device,
+        announcement: Announcement,
+        tell: Tell,
+    ) -> io::Result<Self> {
+        let (due, reasons) = sync_channel(1);
+        thread::Builder::new()
+            .name("announcer".into())
+            .spawn(move || run(&reasons, &device, &announcement, tell))?;
+        Ok(Self { due })
+    }
+
+    /// The server has forgotten who is online.
+    pub(super) fn announce(&self) {
+        // Where one announcement is due already, it serves for this reason too.
+        let _ = self.due.try_send(());
+    }
+}
+
+fn run(reasons: &Receiver<()>, device: &Device, announcement: &Announcement, tell: Tell) {
+    let refusals = Seldom::default();
+    for () in reasons {
+        announce(device, announcement, tell, &refusals);
+        thread::sleep(BETWEEN);
+    }
+}
+
+/// A server that is gone is announced to when it says hello again.
+fn announce(device: &Device, announcement: &Announcement, tell: Tell, refusals: &Seldom) {
+    for pause in PAUSES {
+        let announced = device
+            .client()
+            .and_then(|client| client.announce(announcement));
+        match announced {
+            Err(failure) if failure.exit == Exit::Temporary => thread::sleep(pause),
+            Err(failure) if failure.exit != Exit::Unreachable => {
+                if refusals.is_due(Instant::now()) {
+                    let told = format!("others do not see this device in peer peers: {failure}");
+                    tell(&News::Warning(told));
+                }
+                return;
+            }
+            _ => return,
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! The library runs the real programs: an [`organisation::Organisation`] is a real auth server in
 //! a temporary folder, a [`device::Device`] a real peer with a folder of its own. Between them can
 //! stand a [`proxy::Proxy`] that damages what it relays, and against them a [`rogue`] who presents
-//! what [`foreign`] has forged. Nothing here sleeps to wait: everything waits for a line, a frame
+//! what [`foreign`] has forged, or a [`false_server::FalseServer`] in the auth server's place. Nothing here sleeps to wait: everything waits for a line, a frame
 //! or an exit, and has a deadline.
 
 pub mod bare_peer;
@@ -13,8 +13,10 @@ mod credulous;
 pub mod device;
 pub mod dialogue;
 pub mod error;
+pub mod false_server;
 mod finished;
 pub mod foreign;
+pub mod forged_list;
 pub mod frames;
 pub mod https;
 pub mod measure;

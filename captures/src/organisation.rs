@@ -94,7 +94,7 @@ impl Organisation {
         Ok(server)
     }
 
-    /// Stops the auth server.
+    /// Kills the auth server: it gets no chance to say or write anything more.
     pub fn stop(&mut self) {
         self.server = None;
     }

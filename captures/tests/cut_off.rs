@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use captures::device::Device;
 use captures::error::Result;
-use captures::organisation::PASSWORD;
 use captures::process::{Finished, PATIENCE, Running};
 use captures::proxy::{Damage, Direction, Fault, Proxy};
 use captures::stage::Stage;
@@ -175,6 +174,61 @@ fn a_transfer_is_cut_when_its_requester_is_revoked_while_the_server_restarts() -
 }
 
 #[test]
+fn a_provider_revoked_while_all_come_back_to_a_server_that_was_killed_is_cut_in_time() -> Result<()>
+{
+    let mut stage = stage()?;
+    let transfer = begin(&stage)?;
+    stage.organisation.stop();
+    stage.organisation.resume()?;
+    let order = revoke(&stage, "bob")?;
+    let (ended, took) = transfer.end(order)?;
+    ended.refused(REVOKED, &["bob", "revoked"])?;
+    in_time(took);
+    nothing_is_left(&stage)?;
+    let told = "this device's certificate was revoked; the connection was cut";
+    stage.listener.running().wait_for_text(told).map(drop)
+}
+
+#[test]
+fn a_requester_revoked_while_all_come_back_to_a_server_that_was_killed_is_cut_in_time_and_alone()
+-> Result<()> {
+    let mut stage = stage()?;
+    let carol = stage.organisation.person("carol")?;
+    stage.offer_generated("other", OTHER_FILE_BYTES)?;
+    let transfer = begin(&stage)?;
+    let of_carol = Transfer::begin(&stage, &carol, "other", 1 << 20)?;
+    stage.organisation.stop();
+    stage.organisation.resume()?;
+    let order = revoke(&stage, "alice")?;
+    let (ended, took) = transfer.end(order)?;
+    ended.refused(REVOKED, &["alice", "revoked"])?;
+    in_time(took);
+    nothing_is_left(&stage)?;
+    of_carol.getting.finish(PATIENCE)?.success()?;
+    stage.check_identical("other")?;
+    stage.listener.check_alive()
+}
+
+#[test]
+fn a_requester_who_hears_of_nothing_is_cut_in_time_by_a_listener_that_comes_back() -> Result<()> {
+    let mut stage = stage()?;
+    stage.alice.deafen()?;
+    let transfer = begin(&stage)?;
+    stage.organisation.stop();
+    // Long enough away for pauses between tries to grow beyond what is promised.
+    let more = transfer.relay.bytes(Direction::ToRequester) + 4 * UNDER_WAY_BYTES;
+    while transfer.relay.bytes(Direction::ToRequester) < more {
+        thread::sleep(Duration::from_millis(5));
+    }
+    stage.organisation.resume()?;
+    let order = revoke(&stage, "alice")?;
+    let (ended, took) = transfer.end(order)?;
+    in_time(took);
+    assert_ne!(ended.code, Some(0), "{}", ended.said());
+    stage.check_absent("large")
+}
+
+#[test]
 fn who_follows_again_after_a_restart_is_cut_as_fast_as_before() -> Result<()> {
     let mut stage = stage()?;
     let transfer = begin(&stage)?;
@@ -190,35 +244,4 @@ fn who_follows_again_after_a_restart_is_cut_as_fast_as_before() -> Result<()> {
     ended.refused(REVOKED, &["alice", "revoked"])?;
     in_time(took);
     nothing_is_left(&stage)
-}
-
-/// Tries until it is refused as revoked: the list may be under way.
-fn refused_soon(mut attempt: impl FnMut() -> Result<Finished>) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let tried = attempt()?;
-        if tried.code == Some(REVOKED) || Instant::now() > end {
-            return tried.refused(REVOKED, &["revoked"]).map(drop);
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
-#[test]
-fn a_revoked_person_neither_logs_in_nor_renews_nor_dials_nor_is_dialled() -> Result<()> {
-    let stage = Stage::set()?;
-    stage.offer("a", b"contents")?;
-    let carol = stage.organisation.person("carol")?;
-    let of_carol = carol.serve("files", stage.shared())?;
-    let source = of_carol.source("files/a");
-    stage.bob.get(&source, &stage.inbox("before"))?.success()?;
-    revoke(&stage, "bob")?;
-    stage.bob.log_in_with("bob", PASSWORD)?.refused(4, &[])?;
-    stage.bob.run(&["renew"])?.refused(REVOKED, &[])?;
-    // Who asks nobody whether he may is refused by whom he dials.
-    stage.bob.deafen()?;
-    let mut tries = (0..).map(|number| stage.inbox(&format!("a{number}")));
-    let mut to = || tries.next().unwrap();
-    refused_soon(|| stage.bob.get(&source, &to()))?;
-    refused_soon(|| stage.alice.get(&stage.source("a"), &to()))
 }

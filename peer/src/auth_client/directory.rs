@@ -43,17 +43,29 @@ impl AuthClient {
     /// # Errors
     /// When the server does not take it, or cannot be reached.
     pub fn announce(&self, announcement: &Announcement) -> Result<(), Failure> {
-        let response = self.send_json("PUT", "/presence", announcement)?;
-        match response.status() {
+        let mut answer = self.send_json("PUT", "/presence", announcement)?;
+        match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not list this device", response))
+                Err(answer.not_accepted("does not list this device"))
             }
             StatusCode::TOO_MANY_REQUESTS => Err(Failure::new(
                 Exit::Temporary,
                 "this device was announced too often, or too many of yours are online",
             )),
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
+        }
+    }
+
+    /// Takes back what was announced. Needs [`AuthClient::with_device`].
+    ///
+    /// # Errors
+    /// When the server does not take it, or cannot be reached.
+    pub fn withdraw(&self) -> Result<(), Failure> {
+        let mut answer = self.delete("/presence")?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            _ => Err(answer.refused()),
         }
     }
 
@@ -62,19 +74,18 @@ impl AuthClient {
     /// # Errors
     /// When the server does not take the certificate, or cannot be reached.
     pub fn peers(&self) -> Result<Vec<Online>, Failure> {
-        let request = self.agent.get(format!("{}/peers", self.base));
-        let response = request.call().map_err(|error| self.failed(&error))?;
-        match response.status() {
+        let mut answer = self.get("/peers", |request| request)?;
+        match answer.status() {
             StatusCode::OK => {
-                let bytes = self.body(response, MAX_DIRECTORY_BYTES)?;
+                let bytes = answer.body(MAX_DIRECTORY_BYTES)?;
                 let directory: Directory =
-                    serde_json::from_slice(&bytes).map_err(|_| self.nonsense())?;
+                    serde_json::from_slice(&bytes).map_err(|_| answer.nonsense())?;
                 Ok(directory.peers)
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not tell this device who is online", response))
+                Err(answer.not_accepted("does not tell this device who is online"))
             }
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
     }
 }

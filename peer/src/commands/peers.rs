@@ -20,7 +20,7 @@ pub fn run(store: &IdentityStore, json: bool) -> Result<Option<String>, Failure>
     store.valid_credentials(&root, clock::now())?;
     let device = Device {
         store: store.clone(),
-        server: login::server(store, None)?,
+        servers: login::servers(store, &[])?,
         root,
     };
     let peers = device.client()?.peers()?;

@@ -10,9 +10,10 @@ use common::identity::OrgRoot;
 use super::backoff::Backoff;
 use super::event::Event;
 use super::parser::Parser;
-use crate::auth_client::AuthClient;
+use crate::auth_client::{AuthClient, Heard};
 use crate::failure::Failure;
 use crate::identity_store::IdentityStore;
+use crate::servers::Servers;
 
 /// A stream that stood for so long went well: a server that ends each one at once is not asked twice
 /// a second.
@@ -21,25 +22,25 @@ const STEADY: Duration = Duration::from_secs(10);
 /// Bytes taken from the stream at once.
 const READ_BYTES: usize = 4096;
 
-/// Who follows which server.
+/// Who follows which servers.
 #[derive(Debug, Clone)]
 pub struct Device {
     /// The folder with key and certificate: each stream is opened with what lies there then.
     pub store: IdentityStore,
     /// Whom to believe.
     pub root: OrgRoot,
-    /// The auth server.
-    pub server: String,
+    /// The auth servers.
+    pub servers: Servers,
 }
 
 impl Device {
-    /// The server, to which this device shows who it is now.
+    /// The servers, to which this device shows who it is now.
     ///
     /// # Errors
     /// When nobody is logged in.
     pub fn client(&self) -> Result<AuthClient, Failure> {
         let key = self.store.device_key(&self.root)?;
-        Ok(AuthClient::with_device(&self.server, &self.root, &key))
+        Ok(AuthClient::with_device(&self.servers, &self.root, &key))
     }
 }
 
@@ -89,7 +90,15 @@ impl Drop for Subscription {
     }
 }
 
-/// Follows the server of `device`, beginning after `delay`, and tells what is heard.
+/// Why a stream is not there any more.
+enum Over {
+    /// It ended, or there was none.
+    Lost,
+    /// Another server is to be asked first now.
+    Moved,
+}
+
+/// Follows the server of `device` that answers, beginning after `delay`, and tells what is heard.
 ///
 /// # Errors
 /// When the system has no more threads.
@@ -102,6 +111,7 @@ pub fn follow(
     let follower = Follower {
         device,
         end: end.clone(),
+        server: None,
         last: None,
         backoff: Backoff::default(),
     };
@@ -114,7 +124,9 @@ pub fn follow(
 struct Follower {
     device: Device,
     end: Arc<End>,
-    last: Option<u64>,
+    /// Whose stream was there last.
+    server: Option<String>,
+    last: Option<Heard>,
     backoff: Backoff,
 }
 
@@ -123,42 +135,57 @@ impl Follower {
         let mut pause = delay;
         while self.end.pause(pause) {
             let begun = Instant::now();
+            let before = self.server.clone();
             // Why there is no stream does not matter here: the device goes on by the list it holds,
             // and what that means is told where it matters.
-            let _ = self.listen(on);
+            let over = self.listen(on).unwrap_or(Over::Lost);
             if self.end.is_wanted() {
                 return;
             }
-            on(Notice::Lost);
-            if begun.elapsed() >= STEADY {
+            // What one server did is not held against another one.
+            if begun.elapsed() >= STEADY || self.server != before {
                 self.backoff.reset();
             }
-            pause = self.backoff.pause(random());
+            pause = match over {
+                Over::Moved => Duration::ZERO,
+                Over::Lost => {
+                    on(Notice::Lost);
+                    self.backoff.pause(random())
+                }
+            };
         }
     }
 
     /// One stream from its beginning to its end.
-    fn listen(&mut self, on: &mut dyn FnMut(Notice)) -> io::Result<()> {
+    fn listen(&mut self, on: &mut dyn FnMut(Notice)) -> io::Result<Over> {
         let mut stream = self
             .device
             .client()
-            .and_then(|client| client.events(self.last))
+            .and_then(|client| client.events(self.last.as_ref()))
             .map_err(io::Error::other)?;
+        self.server = Some(stream.server.clone());
         let (mut parser, mut messages) = (Parser::default(), Vec::new());
         let mut bytes = [0; READ_BYTES];
         loop {
-            let count = stream.read(&mut bytes)?;
+            let count = stream.bytes.read(&mut bytes)?;
             if count == 0 || self.end.is_wanted() {
-                return Ok(());
+                return Ok(Over::Lost);
             }
             let parsed = parser.push(&bytes[..count], &mut messages);
             for message in messages.drain(..) {
                 if let Some(event) = Event::read(&message.kind, &message.data)? {
                     on(Notice::Event(event));
                 }
-                self.last = message.id.or(self.last);
+                if let Some(id) = message.id {
+                    let server = stream.server.clone();
+                    self.last = Some(Heard { server, id });
+                }
             }
             parsed.map_err(io::Error::other)?;
+            // A silent server is heard of every quarter of a minute.
+            if !self.device.servers.is_preferred(&stream.server) {
+                return Ok(Over::Moved);
+            }
         }
     }
 }

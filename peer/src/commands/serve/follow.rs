@@ -16,6 +16,7 @@ use crate::identity_store::{self, IdentityStore};
 use crate::listener::Listener;
 use crate::renewal::schedule::Need;
 use crate::renewal::{self, News, Renewer};
+use crate::signals;
 
 /// Seconds between two looks for a newer revocation list or certificate.
 const REFRESH: Duration = Duration::from_secs(60);
@@ -32,8 +33,8 @@ const ANNOUNCING_PAUSES: [Duration; 3] = [
 ];
 
 /// Follows the server: hears at once of a newer revocation list, and looks for one now and then; looks
-/// for a newer certificate on disk (after another `peer login`), and renews the certificate when that
-/// is due.
+/// for a newer certificate on disk (after another `peer login`), renews the certificate when that is
+/// due, and goes back to a server that is back.
 pub(super) fn follow(
     listener: Arc<Listener>,
     store: IdentityStore,
@@ -50,13 +51,17 @@ pub(super) fn follow(
         let _subscription = subscription;
         let client = device
             .as_ref()
-            .map(|device| AuthClient::new(&device.server, &root));
+            .map(|device| AuthClient::new(&device.servers, &root));
         let mut renewer =
-            device.map(|device| Renewer::new(store.clone(), root.clone(), device.server));
+            device.map(|device| Renewer::new(store.clone(), root.clone(), device.servers));
         loop {
             refresh(&listener, &store, &root, client.as_ref());
             if let Some(renewer) = &mut renewer {
                 keep_certified(&listener, renewer, tell);
+            }
+            if let Some(client) = &client {
+                let identity = listener.identity();
+                client.look_back(&root, identity.trust.crl(), clock::now());
             }
             listener.doubt().wait(DOUBTED_REFRESH, REFRESH);
         }
@@ -70,7 +75,7 @@ fn hear(
     announcement: Announcement,
     tell: Tell,
 ) -> Option<Subscription> {
-    let client = AuthClient::new(&device.server, &device.root);
+    let client = AuthClient::new(&device.servers, &device.root);
     let announcement = Arc::new(announcement);
     let follower = device.clone();
     let heard = move |notice| {
@@ -103,6 +108,12 @@ fn announce(device: Device, announcement: Arc<Announcement>, tell: Tell) {
                 .client()
                 .and_then(|client| client.announce(&announcement));
             match announced {
+                Ok(()) => {
+                    return signals::before_end(Box::new(move || {
+                        // It is off the list soon, also without.
+                        let _ = device.client().and_then(|client| client.withdraw());
+                    }));
+                }
                 Err(failure) if failure.exit == Exit::Temporary => thread::sleep(pause),
                 Err(failure) if failure.exit != Exit::Unreachable => {
                     let told = format!("others do not see this device in peer peers: {failure}");

@@ -78,9 +78,14 @@ fn begin(stage: &Stage) -> Result<Transfer> {
 fn revoke(stage: &Stage, alias: &str) -> Result<Instant> {
     stage
         .organisation
-        .run(&["user", "revoke", alias])?
+        .run(&["user", "revoke", alias, "--reason", "keyCompromise"])?
         .success()?;
     Ok(Instant::now())
+}
+
+/// What both sides are told, up to the day.
+fn why(alias: &str) -> String {
+    format!("{alias}'s certificate was revoked (keyCompromise) on 20")
 }
 
 fn nothing_is_left(stage: &Stage) -> Result<()> {
@@ -98,11 +103,13 @@ fn a_transfer_is_cut_within_two_seconds_when_its_provider_is_revoked() -> Result
     let transfer = begin(&stage)?;
     let order = revoke(&stage, "bob")?;
     let (ended, took) = transfer.end(order)?;
-    ended.refused(REVOKED, &["bob", "revoked"])?;
+    ended.refused(REVOKED, &[&why("bob"), "bob must log in again"])?;
     in_time(took);
     nothing_is_left(&stage)?;
-    let told = "this device's certificate was revoked; the connection was cut";
-    stage.listener.running().wait_for_text(told).map(drop)
+    let told = format!("this device was cut off: {}", why("bob"));
+    let told = stage.listener.running().wait_for_text(&told)?;
+    assert!(told.contains("log in again with peer login"), "{told}");
+    Ok(())
 }
 
 #[test]
@@ -115,11 +122,10 @@ fn a_transfer_is_cut_within_two_seconds_when_its_requester_is_revoked_and_nobody
     let of_carol = Transfer::begin(&stage, &carol, "other", 1 << 20)?;
     let order = revoke(&stage, "alice")?;
     let (ended, took) = transfer.end(order)?;
-    ended.refused(REVOKED, &["alice", "revoked"])?;
+    ended.refused(REVOKED, &[&why("alice"), "log in again with peer login"])?;
     in_time(took);
     nothing_is_left(&stage)?;
-    let told = "the certificate was revoked; the connection was cut";
-    stage.listener.running().wait_for_text(told)?;
+    stage.listener.running().wait_for_text(&why("alice"))?;
     of_carol.getting.finish(PATIENCE)?.success()?;
     stage.check_identical("other")?;
     stage.listener.check_alive()
@@ -135,8 +141,9 @@ fn a_revoked_requester_who_hears_of_nothing_is_cut_by_the_listener() -> Result<(
     in_time(took);
     assert_ne!(ended.code, Some(0), "{}", ended.said());
     stage.check_absent("large")?;
-    let told = "the certificate was revoked; the connection was cut";
-    stage.listener.running().wait_for_text(told).map(drop)
+    let told = stage.listener.running().wait_for_text(&why("alice"))?;
+    assert!(told.contains("the connection was cut"), "{told}");
+    Ok(())
 }
 
 #[test]
@@ -147,7 +154,7 @@ fn a_revoked_provider_who_hears_of_nothing_is_cut_by_the_requester() -> Result<(
     let transfer = begin(&stage)?;
     let order = revoke(&stage, "bob")?;
     let (ended, took) = transfer.end(order)?;
-    ended.refused(REVOKED, &["bob", "revoked"])?;
+    ended.refused(REVOKED, &[&why("bob")])?;
     in_time(took);
     nothing_is_left(&stage)
 }
@@ -160,7 +167,7 @@ fn cut_after_a_restart(alias: &str) -> Result<()> {
     let order = revoke(&stage, alias)?;
     stage.organisation.resume()?;
     let (ended, _) = transfer.end(order)?;
-    ended.refused(REVOKED, &[alias, "revoked"])?;
+    ended.refused(REVOKED, &[&why(alias)])?;
     nothing_is_left(&stage)
 }
 
@@ -193,12 +200,12 @@ fn who_follows_again_after_a_restart_is_cut_as_fast_as_before() -> Result<()> {
 }
 
 /// Tries until it is refused as revoked: the list may be under way.
-fn refused_soon(mut attempt: impl FnMut() -> Result<Finished>) -> Result<()> {
+fn refused_soon(why: &str, mut attempt: impl FnMut() -> Result<Finished>) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
         let tried = attempt()?;
         if tried.code == Some(REVOKED) || Instant::now() > end {
-            return tried.refused(REVOKED, &["revoked"]).map(drop);
+            return tried.refused(REVOKED, &[why]).map(drop);
         }
         thread::sleep(Duration::from_millis(100));
     }
@@ -219,6 +226,8 @@ fn a_revoked_person_neither_logs_in_nor_renews_nor_dials_nor_is_dialled() -> Res
     stage.bob.deafen()?;
     let mut tries = (0..).map(|number| stage.inbox(&format!("a{number}")));
     let mut to = || tries.next().unwrap();
-    refused_soon(|| stage.bob.get(&source, &to()))?;
-    refused_soon(|| stage.alice.get(&stage.source("a"), &to()))
+    let says = "the other side says that this device's certificate was revoked";
+    refused_soon(says, || stage.bob.get(&source, &to()))?;
+    of_carol.running().wait_for_text(&why("bob"))?;
+    refused_soon(&why("bob"), || stage.alice.get(&stage.source("a"), &to()))
 }

@@ -174,7 +174,7 @@ impl AuthClient {
             if let Some(answer) = answer
                 && accepted(answer, root, Some(held), now).is_ok()
             {
-                return self.servers.answered(server, false);
+                return self.servers.prefer(server);
             }
         }
     }

@@ -82,6 +82,11 @@ impl Servers {
         &self.shared.urls
     }
 
+    /// The one that was named first.
+    pub fn first(&self) -> &str {
+        &self.shared.urls[0]
+    }
+
     /// All of them, in the order in which they are asked now.
     pub fn in_turn(&self) -> Vec<&str> {
         let preferred = self.state().preferred;
@@ -106,29 +111,34 @@ impl Servers {
         self.urls()[self.state().preferred] == url
     }
 
-    /// One of them answered, after `missed` of the others gave no connection: it is asked first from
-    /// now on.
-    pub fn answered(&self, url: &str, missed: bool) {
-        let Some(index) = self.urls().iter().position(|one| one == url) else {
+    /// That one is asked first from now on: those asked before it gave no connection, or it is back.
+    pub fn prefer(&self, url: &str) {
+        let Some(index) = self.index(url) else {
             return;
         };
-        let mut state = self.state();
-        let changed = std::mem::replace(&mut state.preferred, index) != index;
-        state.warned[index] = false;
-        drop(state);
-        if changed || (missed && index > 0) {
-            self.shared.memory.keep(url, index, clock::now());
+        self.state().preferred = index;
+        self.shared.memory.keep(url, index, clock::now());
+    }
+
+    /// One of them answered: what was wrong with it is over.
+    pub fn answered(&self, url: &str) {
+        if let Some(index) = self.index(url) {
+            self.state().warned[index] = false;
         }
     }
 
     /// One of them was passed over for a reason that the user should know: told once, until it answers.
     pub fn warn(&self, url: &str, text: &str) {
-        let Some(index) = self.urls().iter().position(|one| one == url) else {
+        let Some(index) = self.index(url) else {
             return;
         };
         if !std::mem::replace(&mut self.state().warned[index], true) {
             (self.shared.alarm)(text);
         }
+    }
+
+    fn index(&self, url: &str) -> Option<usize> {
+        self.urls().iter().position(|one| one == url)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,17 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn who_answered_is_asked_first_from_then_on_and_by_the_next_command_too() {
+    fn who_is_preferred_is_asked_first_from_then_on_and_by_the_next_command_too() {
         let folder = tempfile::tempdir().unwrap();
         let first = servers(&folder);
         assert_eq!(first.in_turn(), [A, B, C]);
         assert!(first.before_preferred().is_empty());
-        first.answered(B, true);
+        first.prefer(B);
         assert_eq!(first.in_turn(), [B, A, C]);
         assert_eq!(first.before_preferred(), [A]);
         let next = servers(&folder);
         assert_eq!(next.in_turn(), [B, A, C]);
-        next.answered(A, false);
+        next.prefer(A);
         assert_eq!(next.in_turn(), [A, B, C]);
         assert_eq!(servers(&folder).in_turn(), [A, B, C]);
     }
@@ -197,7 +207,7 @@ mod tests {
         servers.warn(A, "odd");
         servers.warn(A, "odd");
         assert_eq!(TOLD.load(Ordering::SeqCst), 1);
-        servers.answered(A, false);
+        servers.answered(A);
         servers.warn(A, "odd");
         assert_eq!(TOLD.load(Ordering::SeqCst), 2);
     }

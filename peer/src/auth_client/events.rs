@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ureq::BodyReader;
 use ureq::http::{Request, StatusCode, header};
+use ureq::{BodyReader, Error as HttpError};
 
 use super::{AuthClient, EXCHANGE};
 use crate::failure::Failure;
@@ -44,12 +44,7 @@ impl AuthClient {
     /// When the server does not take the certificate, has no room, or cannot be reached.
     pub fn events(&self, last: Option<&Heard>) -> Result<Stream, Failure> {
         let mut answer = self.ask(&self.servers.in_turn(), |server| {
-            let mut request = Request::get(format!("{server}/events"));
-            request = request.header(header::ACCEPT, EVENT_STREAM);
-            if let Some(last) = last.filter(|last| last.server == server) {
-                request = request.header(LAST_EVENT_ID, last.id);
-            }
-            let request = self.agent.configure_request(request.body(())?);
+            let request = self.agent.configure_request(opening(server, last)?);
             Ok(request
                 .timeout_global(None)
                 .timeout_recv_response(Some(EXCHANGE))
@@ -74,5 +69,34 @@ impl AuthClient {
             }
             _ => Err(answer.refused()),
         }
+    }
+}
+
+fn opening(server: &str, last: Option<&Heard>) -> Result<Request<()>, HttpError> {
+    let mut request = Request::get(format!("{server}/events")).header(header::ACCEPT, EVENT_STREAM);
+    if let Some(last) = last.filter(|last| last.server == server) {
+        request = request.header(LAST_EVENT_ID, last.id);
+    }
+    Ok(request.body(())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_an_event_is_told_to_its_own_server_alone() {
+        let heard = Heard {
+            server: "https://a:1".into(),
+            id: 7,
+        };
+        let told = |server, last| {
+            let request = opening(server, last).unwrap();
+            request.headers().get(LAST_EVENT_ID).cloned()
+        };
+        assert_eq!(told("https://a:1", Some(&heard)).unwrap(), "7");
+        assert_eq!(told("https://b:1", Some(&heard)), None);
+        assert_eq!(told("https://a:12", Some(&heard)), None);
+        assert_eq!(told("https://a:1", None), None);
     }
 }

@@ -128,7 +128,10 @@ impl AuthClient {
             }
             match self.ask_one(server, patience, &request)? {
                 Ok(response) => {
-                    self.servers.answered(server, !missed.is_empty());
+                    self.servers.answered(server);
+                    if !missed.is_empty() {
+                        self.servers.prefer(server);
+                    }
                     return Ok(Answer {
                         server: server.to_owned(),
                         response,

@@ -20,9 +20,7 @@ use crate::ui;
 pub fn run(store: &IdentityStore, url: &str, fingerprint: &str) -> Result<String, Failure> {
     let named = Servers::new([&url.to_owned()], store.home().answered(), ui::alarm)?;
     let servers = named.ok_or_else(login::no_server)?;
-    let [server] = servers.urls() else {
-        return Err(login::no_server());
-    };
+    let server = servers.first();
     let expected: Fingerprint = fingerprint.parse().map_err(|error| {
         Failure::new(Exit::Usage, format!("{}: {error}", Escaped(fingerprint)))
             .hint("copy the whole line that the administrator's auth-server printed")
@@ -50,7 +48,7 @@ pub fn run(store: &IdentityStore, url: &str, fingerprint: &str) -> Result<String
     }
     let mut account = store.account()?;
     account.servers.retain(|other| other != server);
-    account.servers.insert(0, server.clone());
+    account.servers.insert(0, server.to_owned());
     store.save_account(&account)?;
     Ok(format!(
         "this device trusts {} ({server})",

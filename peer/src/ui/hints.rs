@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+/// What they begin with.
+const PROGRAM: &str = "peer ";
+
 /// What commands on this device need beside their own words.
 struct Here {
     folder: String,
@@ -31,25 +34,30 @@ pub(super) fn complete(text: &str) -> String {
 
 impl Here {
     fn complete(&self, text: &str) -> String {
-        let mut parts = text.split("peer ");
+        let mut parts = text.split(PROGRAM);
         let mut complete = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            complete.push_str("peer ");
-            if self.is_command(part) {
-                complete.push_str("--dir ");
+            let command = self.command(part);
+            complete.push_str(PROGRAM);
+            complete.push_str(command);
+            if !command.is_empty() {
+                complete.push_str(" --dir ");
                 complete.push_str(&self.folder);
-                complete.push(' ');
             }
-            complete.push_str(part);
+            complete.push_str(&part[command.len()..]);
         }
         complete
     }
 
-    /// `peer serve runs` speaks of another device.
-    fn is_command(&self, text: &str) -> bool {
-        let mut words = text.split(|c: char| !c.is_ascii_alphabetic() && c != '-');
-        let first = words.next().unwrap_or_default();
-        self.commands.iter().any(|command| command == first) && words.next() != Some("runs")
+    /// The command that the text begins with. `peer serve runs` speaks of another device.
+    fn command<'a>(&self, text: &'a str) -> &'a str {
+        let end = text.find(|c: char| !c.is_ascii_alphabetic());
+        let word = &text[..end.unwrap_or(text.len())];
+        let is_command = self.commands.iter().any(|command| command == word);
+        match is_command && !text[word.len()..].starts_with(" runs") {
+            true => word,
+            false => "",
+        }
     }
 }
 
@@ -79,7 +87,7 @@ mod tests {
             ),
             (
                 "peer renew, or peer login; check",
-                "peer --dir '/srv/my peer' renew, or peer --dir '/srv/my peer' login; check",
+                "peer renew --dir '/srv/my peer', or peer login --dir '/srv/my peer'; check",
             ),
             ("the peer is gone", "the peer is gone"),
             ("while peer serve runs there", "while peer serve runs there"),

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -219,11 +219,20 @@ fn a_revoked_person_neither_logs_in_nor_renews_nor_dials_nor_is_dialled() -> Res
     let of_carol = carol.serve("files", stage.shared())?;
     let source = of_carol.source("files/a");
     stage.bob.get(&source, &stage.inbox("before"))?.success()?;
+    let list = stage.bob.folder().join("root.crl");
+    let old_list = fs::read(&list).unwrap();
     revoke(&stage, "bob")?;
     stage.bob.log_in_with("bob", PASSWORD)?.refused(4, &[])?;
     stage.bob.run(&["renew"])?.refused(REVOKED, &[])?;
+    // His listener has heard of it, and every command of his knows.
+    stage.listener.running().wait_for_text(&why("bob"))?;
+    stage
+        .bob
+        .get(&source, &stage.inbox("known"))?
+        .refused(REVOKED, &[&why("bob"), "log in again with peer login"])?;
     // Who asks nobody whether he may is refused by whom he dials.
     stage.bob.deafen()?;
+    fs::write(list, old_list).unwrap();
     let mut tries = (0..).map(|number| stage.inbox(&format!("a{number}")));
     let mut to = || tries.next().unwrap();
     let says = "the other side says that this device's certificate was revoked";

@@ -83,7 +83,7 @@ mod tests {
         for (text, complete) in [
             (
                 "run peer login ALIAS",
-                "run peer --dir '/srv/my peer' login ALIAS",
+                "run peer login --dir '/srv/my peer' ALIAS",
             ),
             (
                 "peer renew, or peer login; check",

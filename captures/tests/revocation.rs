@@ -75,7 +75,7 @@ fn a_disabled_requester_is_refused_by_a_listener_that_starts_afterwards() -> Res
 
 #[test]
 fn a_revoked_device_says_so_and_neither_renews_nor_is_shown_as_good() -> Result<()> {
-    let stage = after(&["user", "revoke", "alice"])?;
+    let stage = after(&["user", "revoke", "alice", "--reason", "keyCompromise"])?;
     // The list that tells it comes with the next attempt to get something.
     let mut tries = 0;
     refused_in_time(|| {
@@ -84,6 +84,15 @@ fn a_revoked_device_says_so_and_neither_renews_nor_is_shown_as_good() -> Result<
         stage.alice.get(&stage.source("a"), &to)?;
         stage.alice.run(&["whoami"])
     })?;
+    let why = "alice's certificate was revoked (keyCompromise) on 20";
+    stage
+        .alice
+        .run(&["whoami"])?
+        .refused(REVOKED, &[why, "peer login"])?;
+    stage
+        .alice
+        .get(&stage.source("a"), &stage.inbox("a"))?
+        .refused(REVOKED, &[why, "peer login"])?;
     stage
         .alice
         .run(&["renew"])?

@@ -11,15 +11,18 @@ use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
 use x509_cert::crl::{CertificateList, RevokedCert};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::{CrlNumber, CrlReason};
+use x509_cert::ext::pkix::CrlNumber;
 use x509_cert::ext::{Extension, Extensions};
 
-use crate::identity::{OrgRoot, unix_time};
+use crate::identity::{OrgRoot, PeerCertificate, unix_time};
 use crate::limits::MAX_CRL_BYTES;
+
+mod revoked;
+
+pub use revoked::{Revocation, Revoked};
 
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
 const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 
 /// Extensions of a list, and of an entry: more than there are.
@@ -88,14 +91,6 @@ pub struct RevocationList {
     this_update: UnixTime,
     next_update: UnixTime,
     revoked: HashMap<Box<[u8]>, Revocation>,
-}
-
-/// As much of a reason as devices act upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Revocation {
-    /// affiliationChanged: what the certificate states of its holder is no longer so.
-    Outdated,
-    Other,
 }
 
 /// Clocks of an organisation differ a little: a list may be dated this far ahead, in seconds.
@@ -196,13 +191,21 @@ impl RevocationList {
     /// Whether it names this serial number because what the certificate states of its holder
     /// changed, such as the role: the holder may have another one.
     pub fn is_outdated(&self, serial: &[u8]) -> bool {
-        self.revoked.get(serial) == Some(&Revocation::Outdated)
+        let entry = self.revoked.get(serial);
+        entry.is_some_and(Revocation::is_of_a_change)
     }
 
     /// Whether it names this serial number because its holder, or this device, is to have no part in
     /// anything any more: what is under way is cut. What is merely outdated ends with the file at hand.
     pub fn is_ended(&self, serial: &[u8]) -> bool {
-        self.revoked.get(serial) == Some(&Revocation::Other)
+        let entry = self.revoked.get(serial);
+        entry.is_some_and(|entry| !entry.is_of_a_change())
+    }
+
+    /// What it says of that certificate, if it names it.
+    pub fn revoked(&self, certificate: &PeerCertificate) -> Option<Revoked> {
+        let entry = self.revoked.get(certificate.serial())?;
+        Some(Revoked::new(certificate.name().alias().clone(), *entry))
     }
 
     /// Certificates it names.
@@ -240,29 +243,19 @@ fn check_signature(list: &CertificateList, root: &OrgRoot) -> Result<(), CrlErro
         .map_err(|_| CrlError::BadSignature)
 }
 
-/// The reason code (RFC 5280, 5.3.1) of an entry.
-fn revocation(entry: &RevokedCert) -> Revocation {
-    let extensions = entry.crl_entry_extensions.as_deref().unwrap_or_default();
-    let changed = extensions
-        .iter()
-        .filter(|extension| extension.extn_id == REASON_CODE)
-        .filter_map(|extension| CrlReason::from_der(extension.extn_value.as_bytes()).ok())
-        .any(|reason| reason == CrlReason::AffiliationChanged);
-    match changed {
-        true => Revocation::Outdated,
-        false => Revocation::Other,
-    }
-}
-
 /// Where one is named twice, the graver reason counts.
 fn by_serial(entries: &[RevokedCert]) -> HashMap<Box<[u8]>, Revocation> {
     let mut revoked = HashMap::with_capacity(entries.len());
     for entry in entries {
-        let serial = entry.serial_number.as_bytes().into();
-        let known = revoked.entry(serial).or_insert(Revocation::Outdated);
-        if revocation(entry) == Revocation::Other {
-            *known = Revocation::Other;
-        }
+        let revocation = Revocation::read(entry);
+        revoked
+            .entry(entry.serial_number.as_bytes().into())
+            .and_modify(|known: &mut Revocation| {
+                if known.is_of_a_change() {
+                    *known = revocation;
+                }
+            })
+            .or_insert(revocation);
     }
     revoked
 }

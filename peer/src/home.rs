@@ -82,9 +82,14 @@ impl Home {
         self.data.join("root.crl")
     }
 
-    /// Which auth server, and who logged in.
+    /// Which auth servers, and who logged in.
     pub fn account(&self) -> PathBuf {
         self.data.join("account.toml")
+    }
+
+    /// Which auth server answered last.
+    pub fn answered(&self) -> PathBuf {
+        self.data.join("answered.toml")
     }
 
     /// Makes the folder, for its owner only, when it is not there.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use common::crl::RevocationList;
-use common::handshake::{Trust, VerifiedPeer};
+use common::handshake::{Distrust, Trust, VerifiedPeer};
 use common::identity::OrgRoot;
 
 use crate::auth_client::AuthClient;
@@ -12,6 +12,7 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::{IdentityStore, trust};
 use crate::offline::Course;
+use crate::servers::Servers;
 
 /// A question to the auth server under way.
 type Question = JoinHandle<Result<Option<RevocationList>, Failure>>;
@@ -33,10 +34,10 @@ impl Revalidation {
     pub fn start(
         store: &IdentityStore,
         root: &OrgRoot,
-        server: Option<&str>,
+        servers: Option<&Servers>,
     ) -> Result<Self, Failure> {
         let held = store.crl(root)?;
-        let question = server.map(|server| ask(server, root, held.clone()));
+        let question = servers.map(|servers| ask(servers, root, held.clone()));
         match held.filter(|list| list.is_fresh(clock::now())) {
             Some(list) => Ok(Self {
                 store: store.clone(),
@@ -92,14 +93,18 @@ impl Revalidation {
         self.trust
             .check_again(peer, clock::now())
             .map_err(|reason| {
-                Failure::new(Exit::NotTrusted, format!("{alias}: {reason}"))
+                let told = match &reason {
+                    Distrust::Revoked(Some(revoked)) => revoked.to_string(),
+                    other => format!("{alias}: {other}"),
+                };
+                Failure::new(Exit::NotTrusted, told)
                     .hint("nothing was kept; ask your administrator")
             })
     }
 }
 
-fn ask(server: &str, root: &OrgRoot, held: Option<RevocationList>) -> Question {
-    let client = AuthClient::new(server, root);
+fn ask(servers: &Servers, root: &OrgRoot, held: Option<RevocationList>) -> Question {
+    let client = AuthClient::new(servers, root);
     let root = root.clone();
     thread::spawn(move || client.newer_crl(&root, held.as_ref(), clock::now()))
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{NOW, TestOrg, at};
+use crate::testing::{Leaf, NOW, TestOrg, at};
 use x509_cert::crl::TbsCertList;
 use x509_cert::der::asn1::OctetString;
 use x509_cert::serial_number::SerialNumber;
@@ -39,6 +39,35 @@ fn a_change_of_the_holder_is_told_from_other_reasons() {
         let list = listed(other);
         assert!(list.is_revoked(&[5]) && list.is_ended(&[5]) && !list.is_outdated(&[5]));
     }
+}
+
+#[test]
+fn whoever_is_named_is_told_why_and_when() {
+    let org = TestOrg::new("acme");
+    let leaf = Leaf {
+        serial: 5,
+        ..Leaf::of("bob", "acme")
+    };
+    let bob = PeerCertificate::from_der(&org.issue(&leaf).leaf, org.root().label()).unwrap();
+    let listed = |reason, serial| {
+        let der = org.crl_for(reason, 1, &[serial], NOW - 1, NOW + DAY);
+        accept(&org, der, None).unwrap().revoked(&bob)
+    };
+    let stolen = listed(rcgen::RevocationReason::KeyCompromise, 5).unwrap();
+    let told = stolen.to_string();
+    assert!(
+        told.starts_with("bob's certificate was revoked (keyCompromise) on 20")
+            && told.ends_with(" UTC"),
+        "{told}"
+    );
+    assert_eq!(stolen.revocation().at(), at(NOW - 1));
+    let unspecified = listed(rcgen::RevocationReason::Unspecified, 5).unwrap();
+    let told = unspecified.to_string();
+    assert!(
+        told.starts_with("bob's certificate was revoked on 20"),
+        "{told}"
+    );
+    assert_eq!(listed(rcgen::RevocationReason::KeyCompromise, 6), None);
 }
 
 #[test]

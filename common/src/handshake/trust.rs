@@ -78,8 +78,8 @@ impl Trust {
     /// When it was revoked or has expired meanwhile, or the list in force is stale.
     pub fn check_again(&self, peer: &VerifiedPeer, now: UnixTime) -> Result<(), Distrust> {
         let certificate = peer.certificate();
-        if self.crl.is_revoked(certificate.serial()) {
-            return Err(Distrust::Revoked);
+        if let Some(revoked) = self.crl.revoked(certificate) {
+            return Err(Distrust::Revoked(Some(revoked)));
         }
         if now < certificate.not_before() {
             return Err(Distrust::NotYetValid);

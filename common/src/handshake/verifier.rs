@@ -53,6 +53,21 @@ impl IdentityStep {
         Ok(certificate)
     }
 
+    /// What the path check says, and with us whose certificate was revoked, why and when. It says so
+    /// only of a certificate that our root signed.
+    fn explain(&self, leaf: &CertificateDer<'_>, error: TlsError) -> TlsError {
+        if matches!(
+            error,
+            TlsError::InvalidCertificate(CertificateError::Revoked)
+        ) {
+            let certificate = PeerCertificate::from_der(leaf, self.trust.root().label()).ok();
+            let revoked = certificate.and_then(|one| self.trust.crl().revoked(&one));
+            // As in `refuse`; the alert stays `certificate_revoked`.
+            let _ = self.reason.set(Distrust::Revoked(revoked));
+        }
+        other_authority(error)
+    }
+
     /// Becomes the alert `access_denied`; the reason stays with us.
     fn refuse(&self, reason: Distrust) -> TlsError {
         // Only the first reason counts, and each connection has its own cell.
@@ -132,7 +147,7 @@ impl ServerCertVerifier for ListenerVerifier {
             .trust
             .listeners()
             .verify_server_cert(leaf, intermediates, &name, ocsp_response, now)
-            .map_err(other_authority)?;
+            .map_err(|error| step.explain(leaf, error))?;
         self.check_expected(&certificate)
             .map_err(|reason| step.refuse(reason))?;
         Ok(verified)
@@ -195,7 +210,7 @@ impl ClientCertVerifier for RequesterVerifier {
             .trust
             .requesters()
             .verify_client_cert(leaf, intermediates, now)
-            .map_err(other_authority)?;
+            .map_err(|error| step.explain(leaf, error))?;
         step.read(leaf, intermediates)
             .map_err(|reason| step.refuse(reason))?;
         Ok(verified)

@@ -67,17 +67,29 @@ impl AuthClient {
     /// # Errors
     /// When the server does not take it, or cannot be reached.
     pub fn announce(&self, announcement: &Announcement) -> Result<(), Failure> {
-        let response = self.send_json("PUT", "/presence", announcement)?;
-        match response.status() {
+        let mut answer = self.send_json("PUT", "/presence", announcement)?;
+        match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not list this device", response))
+                Err(answer.not_accepted("does not list this device"))
             }
             StatusCode::TOO_MANY_REQUESTS => Err(Failure::new(
                 Exit::Temporary,
                 "this device was announced too often, or too many of yours are online",
             )),
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
+        }
+    }
+
+    /// Takes back what was announced. Needs [`AuthClient::with_device`].
+    ///
+    /// # Errors
+    /// When the server does not take it, or cannot be reached.
+    pub fn withdraw(&self) -> Result<(), Failure> {
+        let mut answer = self.delete("/presence")?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            _ => Err(answer.refused()),
         }
     }
 
@@ -86,26 +98,22 @@ impl AuthClient {
     /// # Errors
     /// When the server does not take the certificate, or cannot be reached.
     pub fn peers(&self, of: Option<&Alias>) -> Result<Listing, Failure> {
-        let (url, limit) = match of {
-            Some(alias) => (
-                format!("{}/peers?alias={alias}", self.base),
-                MAX_PERSON_LISTING_BYTES,
-            ),
-            None => (format!("{}/peers", self.base), MAX_LISTING_BYTES),
+        let (path, limit) = match of {
+            Some(alias) => (format!("/peers?alias={alias}"), MAX_PERSON_LISTING_BYTES),
+            None => ("/peers".to_owned(), MAX_LISTING_BYTES),
         };
-        let request = self.agent.get(url);
-        let response = request.call().map_err(|error| self.failed(&error))?;
-        match response.status() {
+        let mut answer = self.get(&path, |request| request)?;
+        match answer.status() {
             StatusCode::OK => {
-                let bytes = self.body(response, limit)?;
+                let bytes = answer.body(limit)?;
                 let directory: Directory =
-                    serde_json::from_slice(&bytes).map_err(|_| self.nonsense())?;
+                    serde_json::from_slice(&bytes).map_err(|_| answer.nonsense())?;
                 Ok(directory.into())
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not tell this device who is online", response))
+                Err(answer.not_accepted("does not tell this device who is online"))
             }
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
     }
 }

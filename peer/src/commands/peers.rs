@@ -29,7 +29,7 @@ pub fn run(store: &IdentityStore, json: bool) -> Result<Shown, Failure> {
     store.valid_credentials(&root, clock::now())?;
     let device = Device {
         store: store.clone(),
-        server: login::server(store, None)?,
+        servers: login::servers(store, &[])?,
         root,
     };
     let Listing { peers, left_out } = device.client()?.peers(None)?;

@@ -61,16 +61,16 @@ pub fn prepare(
     let root = store.root()?;
     // Nothing is asked of anybody for somebody who has not logged in, or on a port that is taken.
     store.credentials(&root)?;
-    let server = store.account()?.server;
+    let servers = store.servers(ui::alarm)?;
     let (sockets, bound) = bind(offer.host, offer.port)?;
-    let trust = Revalidation::start(store, &root, server.as_deref())?.trust();
-    let credentials = renewal::ready(store, &root, server.as_deref(), trust.crl(), clock::now())?;
+    let trust = Revalidation::start(store, &root, servers.as_ref())?.trust();
+    let credentials = renewal::ready(store, &root, servers.as_ref(), trust.crl(), clock::now())?;
     let announcement = announcement(&offer.shares, &sockets, offer.unlisted);
     let listener = Arc::new(Listener::new(trust, credentials, offer.shares, log));
-    let device = server.map(|server| Device {
+    let device = servers.map(|servers| Device {
         store: store.clone(),
         root: root.clone(),
-        server,
+        servers,
     });
     follow::follow(
         listener.clone(),

@@ -22,12 +22,14 @@ use self::watch::{Watch, Watched};
 use crate::address::PeerAddress;
 use crate::clock;
 use crate::events::Device;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, own_revoked};
 use crate::identity_store::IdentityStore;
 use crate::options::{Common, Get, Place};
 use crate::renewal;
 use crate::revalidation::Revalidation;
+use crate::servers::Servers;
 use crate::transfer::{FetchEvent, FetchReport, Wanted, fetch};
+use crate::ui;
 
 /// What the caller wants to know while files are fetched.
 pub enum Step<'a> {
@@ -89,26 +91,26 @@ pub fn fetch_from(
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<FetchReport, Failure> {
     let root = store.root()?;
-    let server = store.account()?.server;
-    let mut revalidation = Revalidation::start(store, &root, server.as_deref())?;
+    let servers = store.servers(ui::alarm)?;
+    let mut revalidation = Revalidation::start(store, &root, servers.as_ref())?;
     let mut config = RequesterConfig {
-        credentials: own(store, &root, server.as_deref(), &revalidation)?,
+        credentials: own(store, &root, servers.as_ref(), &revalidation)?,
         trust: revalidation.trust(),
         expected: expected.cloned(),
         suites: Suite::ALL.to_vec(),
     };
-    let device = server.map(|server| Device {
+    let device = servers.map(|servers| Device {
         store: store.clone(),
         root: root.clone(),
-        server,
+        servers,
     });
     let name = peer.to_string();
     let found = find(peer, device.as_ref())?;
     let connected = match dial(&found, &config, common.timeout, on) {
         // The other side may know of a change of role that this device has not heard of.
         Err(error) if error.is_revoked() && revalidation.learn() => {
-            let server = device.as_ref().map(|device| device.server.as_str());
-            config.credentials = own(store, &root, server, &revalidation)?;
+            let servers = device.as_ref().map(|device| &device.servers);
+            config.credentials = own(store, &root, servers, &revalidation)?;
             config.trust = revalidation.trust();
             dial(&found, &config, common.timeout, on)
         }
@@ -138,13 +140,18 @@ pub fn fetch_from(
     Ok(report)
 }
 
-/// What this device presents, renewed first if that is due.
+/// What this device presents, renewed first if that is due. One that was revoked is presented to nobody.
 fn own(
     store: &IdentityStore,
     root: &OrgRoot,
-    server: Option<&str>,
+    servers: Option<&Servers>,
     revalidation: &Revalidation,
 ) -> Result<Arc<Credentials>, Failure> {
     let trust = revalidation.trust();
-    renewal::ready(store, root, server, trust.crl(), clock::now())
+    let own = renewal::ready(store, root, servers, trust.crl(), clock::now())?;
+    let certificate = own.certificate();
+    match trust.crl().revoked(certificate) {
+        Some(revoked) if trust.crl().is_ended(certificate.serial()) => Err(own_revoked(&revoked)),
+        _ => Ok(own),
+    }
 }

@@ -11,6 +11,7 @@ use crate::auth_client::directory::Announcement;
 use crate::events::Device;
 use crate::failure::Exit;
 use crate::renewal::News;
+use crate::signals;
 
 /// A server that is too busy to list this device is asked again after these.
 const PAUSES: [Duration; 3] = [
@@ -64,6 +65,7 @@ fn announce(device: &Device, announcement: &Announcement, tell: Tell, refusals: 
             .client()
             .and_then(|client| client.announce(announcement));
         match announced {
+            Ok(()) => return withdraw_before_end(device.clone()),
             Err(failure) if failure.exit == Exit::Temporary => thread::sleep(pause),
             Err(failure) if failure.exit != Exit::Unreachable => {
                 if refusals.is_due(Instant::now()) {
@@ -72,7 +74,15 @@ fn announce(device: &Device, announcement: &Announcement, tell: Tell, refusals: 
                 }
                 return;
             }
-            _ => return,
+            Err(_) => return,
         }
     }
+}
+
+/// Others need not wait until the server misses this device.
+fn withdraw_before_end(device: Device) {
+    signals::before_end(Box::new(move || {
+        // It is off the list soon, also without.
+        let _ = device.client().and_then(|client| client.withdraw());
+    }));
 }

@@ -25,8 +25,8 @@ const REFRESH: Duration = Duration::from_secs(60);
 const DOUBTED_REFRESH: Duration = Duration::from_secs(5);
 
 /// Follows the server: hears at once of a newer revocation list, and looks for one now and then; looks
-/// for a newer certificate on disk (after another `peer login`), and renews the certificate when that
-/// is due.
+/// for a newer certificate on disk (after another `peer login`), renews the certificate when that is
+/// due, and goes back to a server that is back.
 pub(super) fn follow(
     listener: Arc<Listener>,
     store: IdentityStore,
@@ -35,8 +35,8 @@ pub(super) fn follow(
     announcement: Announcement,
     tell: Tell,
 ) {
-    let server = device.as_ref().map(|device| device.server.as_str());
-    let refresh = Refresh::new(listener.clone(), store.clone(), root.clone(), server, tell);
+    let servers = device.as_ref().map(|device| &device.servers);
+    let refresh = Refresh::new(listener.clone(), store.clone(), root.clone(), servers, tell);
     let refresh = Arc::new(refresh);
     let subscription = device.clone().and_then(|device| {
         hear(
@@ -50,12 +50,13 @@ pub(super) fn follow(
     thread::spawn(move || {
         // Both end with the process.
         let _subscription = subscription;
-        let mut renewer = device.map(|device| Renewer::new(store, root, device.server));
+        let mut renewer = device.map(|device| Renewer::new(store, root, device.servers));
         loop {
             refresh.look();
             if let Some(renewer) = &mut renewer {
                 keep_certified(&listener, renewer, tell);
             }
+            refresh.look_back();
             listener.doubt().wait(DOUBTED_REFRESH, REFRESH);
         }
     });

@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::identity_store::{self, IdentityStore};
 use crate::listener::Listener;
 use crate::renewal::News;
+use crate::servers::Servers;
 
 /// Looks for both, for a listener.
 pub(super) struct Refresh {
@@ -30,11 +31,11 @@ impl Refresh {
         listener: Arc<Listener>,
         store: IdentityStore,
         root: OrgRoot,
-        server: Option<&str>,
+        servers: Option<&Servers>,
         tell: Tell,
     ) -> Self {
         Self {
-            client: server.map(|server| AuthClient::new(server, &root)),
+            client: servers.map(|servers| AuthClient::new(servers, &root)),
             listener,
             store,
             root,
@@ -63,6 +64,14 @@ impl Refresh {
             && credentials.certificate() != identity.credentials.certificate()
         {
             self.listener.set_credentials(credentials);
+        }
+    }
+
+    /// Goes back to a server that is back.
+    pub(super) fn look_back(&self) {
+        if let Some(client) = &self.client {
+            let identity = self.listener.identity();
+            client.look_back(&self.root, identity.trust.crl(), clock::now());
         }
     }
 

@@ -89,9 +89,9 @@ impl Forger {
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn list_with(
+    pub fn with_extension(
         &self,
-        list: &List,
+        der: &[u8],
         oid: &str,
         critical: bool,
         value: Vec<u8>,
@@ -101,7 +101,7 @@ impl Forger {
             critical,
             extn_value: OctetString::new(value).map_err(unexpected)?,
         };
-        self.changed_list(&self.list(list)?, |list| {
+        self.changed_list(der, |list| {
             list.crl_extensions.get_or_insert_default().push(extension);
         })
     }

@@ -193,8 +193,9 @@ fn a_provider_revoked_while_all_come_back_to_a_server_that_was_killed_is_cut_in_
     ended.refused(REVOKED, &["bob", "revoked"])?;
     in_time(took);
     nothing_is_left(&stage)?;
-    let told = "this device's certificate was revoked; the connection was cut";
-    stage.listener.running().wait_for_text(told).map(drop)
+    // Whoever hears of it first cuts; the other one is told why soon after.
+    let told = stage.listener.running().wait_for_text("was revoked");
+    told.map(drop)
 }
 
 #[test]

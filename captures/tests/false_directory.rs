@@ -194,7 +194,7 @@ fn at_another_member_s_address_nothing_is_asked_for() -> Result<()> {
     let scene = Scene::set()?;
     let address = format!("127.0.0.1:{}", scene.of_carol.port());
     scene
-        .get_at(&[address.clone()], "a1")?
+        .get_at(std::slice::from_ref(&address), "a1")?
         .refused(NOT_TRUSTED, &["bob", "carol"])?;
     scene.stage.check_absent("a1")?;
     assert!(!scene.of_carol.running().said().contains("File request"));
@@ -203,7 +203,7 @@ fn at_another_member_s_address_nothing_is_asked_for() -> Result<()> {
     let own = Listener::start(&mut scene.stage.alice.serve_command(&share))?;
     let own = format!("127.0.0.1:{}", own.port());
     scene
-        .get_at(&[own.clone()], "a2")?
+        .get_at(std::slice::from_ref(&own), "a2")?
         .refused(NOT_TRUSTED, &["bob"])?;
     scene.stage.check_absent("a2")?;
     // Where bob is among them he is found all the same.

@@ -20,6 +20,12 @@ const UNREACHABLE: i32 = 5;
 const NOT_TRUSTED: i32 = 7;
 const MAX_LIST_BYTES: usize = 16 << 20;
 
+/// Of 39 bytes each: nearly as many as a list may have.
+const ENTRIES: u32 = 430_000;
+
+/// An extension that nobody knows.
+const PRIVATE: &str = "1.3.6.1.4.1.99999.1";
+
 /// Bob listens, alice gets files, and mallory was revoked by the auth server, in whose place there is now
 /// a false one.
 struct Scene {
@@ -102,7 +108,8 @@ impl Scene {
             ..next.clone()
         };
         let older = List::numbered(self.held - 1);
-        let with = |oid, critical| self.forger.list_with(&next, oid, critical, vec![2, 1, 1]);
+        let with = |oid, critical, value| self.forger.with_extension(&good, oid, critical, value);
+        let one = || vec![2, 1, 1];
         let mut flipped = good.clone();
         *flipped.last_mut().unwrap() ^= 1;
         Ok(vec![
@@ -156,24 +163,28 @@ impl Scene {
             ),
             (
                 "an unknown critical extension",
-                with("1.3.6.1.4.1.99999.1", true)?,
+                with(PRIVATE, true, one())?,
                 "unknown critical",
             ),
-            ("a delta", with("2.5.29.27", true)?, "only a part"),
+            ("a delta", with("2.5.29.27", true, one())?, "only a part"),
             (
                 "a delta that hides it",
-                with("2.5.29.27", false)?,
+                with("2.5.29.27", false, one())?,
                 "only a part",
             ),
             (
                 "of a distribution point",
-                with("2.5.29.28", true)?,
+                with("2.5.29.28", true, one())?,
                 "only a part",
             ),
             (
+                "an extension that the verifier does not take",
+                with(PRIVATE, false, vec![0; 1 << 20])?,
+                "cannot be read",
+            ),
+            (
                 "17 MiB",
-                self.forger
-                    .list_with(&next, "1.3.6.1.4.1.99999.1", false, vec![0; 17 << 20])?,
+                with(PRIVATE, false, vec![0; 17 << 20])?,
                 "more than",
             ),
             ("17 MiB of nothing", vec![0x30; 17 << 20], "more than"),
@@ -208,17 +219,23 @@ fn no_bad_list_is_taken_by_who_gets_files_and_he_is_told_why() -> Result<()> {
 fn a_harmless_extension_and_the_longest_list_are_no_reason_to_refuse() -> Result<()> {
     let mut scene = Scene::set()?;
     let next = scene.next();
-    let padded = |bytes| {
-        scene
-            .forger
-            .list_with(&next, "1.3.6.1.4.1.99999.1", false, vec![0; bytes])
+    let padded = |list: &[u8], bytes| {
+        let zeros = vec![0; bytes];
+        scene.forger.with_extension(list, PRIVATE, false, zeros)
     };
+    let short = padded(&scene.forger.list(&next)?, 1000)?;
+    let serial = |n: u32| [&[0x40; 16][..], &n.to_be_bytes()].concat();
+    let revoked = (0..ENTRIES).map(serial).collect();
+    let long = scene.forger.list(&List {
+        revoked,
+        ..next.clone()
+    })?;
     // The length of a signature differs by a byte or two, so that it takes some tries to hit it.
-    let around = padded(MAX_LIST_BYTES - 2048)?.len() - (MAX_LIST_BYTES - 2048);
-    let longest = std::iter::repeat_with(|| padded(MAX_LIST_BYTES - around))
+    let around = padded(&long, 1000)?.len() - 1000;
+    let longest = std::iter::repeat_with(|| padded(&long, MAX_LIST_BYTES - around))
         .take(64)
         .find(|list| list.as_ref().is_ok_and(|list| list.len() == MAX_LIST_BYTES));
-    for list in [padded(1000)?, longest.unwrap()?] {
+    for list in [short, longest.unwrap()?] {
         scene.server.answers("/root.crl", [Reply::list(&list)]);
         scene.get()?.success()?;
     }

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
+use webpki::BorrowedCertRevocationList;
 use x509_cert::crl::{CertificateList, RevokedCert};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
@@ -148,6 +149,8 @@ impl RevocationList {
             check_extensions(extensions)?;
         }
         let next_update = tbs.next_update.ok_or(CrlError::Malformed)?;
+        // The verifier reads it once more: what that does not take must not be kept either.
+        BorrowedCertRevocationList::from_der(&der).map_err(|_| CrlError::Malformed)?;
         let revoked = tbs.revoked_certificates.unwrap_or_default();
         Ok(Self {
             number,

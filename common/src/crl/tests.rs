@@ -273,3 +273,35 @@ fn a_serial_number_of_any_form_names_itself_and_nobody_else() {
     let list = list.unwrap();
     assert!(list.is_ended(&[0x7f; 20]) && !list.is_revoked(&[5]) && !list.is_revoked(&[]));
 }
+
+#[test]
+fn what_the_verifier_does_not_take_is_no_list() {
+    // It would be kept, and nobody could be trusted any more.
+    let long = extension(PRIVATE, false, &vec![0; 1 << 20]);
+    assert_eq!(with_extension(long).unwrap_err(), CrlError::Malformed);
+}
+
+#[test]
+fn a_list_of_all_but_16_mib_is_taken_by_the_verifier_too() {
+    let org = TestOrg::new("acme");
+    // Each entry has 39 bytes with a serial number of 20.
+    let count = u32::try_from((MAX_CRL_BYTES - 4096) / 39).unwrap();
+    let good = org.crl_der(1, &[5], NOW - 1, NOW + DAY);
+    let long = org.changed_list(&good, |list| {
+        let entries = list.revoked_certificates.as_mut().unwrap();
+        entries[0].crl_entry_extensions = None;
+        let entry = entries[0].clone();
+        let numbered = |n: u32| RevokedCert {
+            serial_number: SerialNumber::new(&[&[0x40; 16][..], &n.to_be_bytes()].concat())
+                .unwrap(),
+            ..entry.clone()
+        };
+        entries.extend((1..count).map(numbered));
+    });
+    assert!((MAX_CRL_BYTES - 8192..=MAX_CRL_BYTES).contains(&long.len()));
+    let list = accept(&org, long, None).unwrap();
+    assert_eq!(list.revoked_count(), usize::try_from(count).unwrap());
+    let last = [&[0x40; 16][..], &(count - 1).to_be_bytes()].concat();
+    assert!(list.is_ended(&last) && list.is_ended(&[5]));
+    drop(org.trust_with(list));
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::identity::OrgRoot;
 
@@ -54,14 +54,17 @@ pub(super) fn follow(
             .map(|device| AuthClient::new(&device.servers, &root));
         let mut renewer =
             device.map(|device| Renewer::new(store.clone(), root.clone(), device.servers));
+        let mut looked_back = Instant::now();
         loop {
             refresh(&listener, &store, &root, client.as_ref());
             if let Some(renewer) = &mut renewer {
                 keep_certified(&listener, renewer, tell);
             }
-            if let Some(client) = &client {
+            // Whoever gives hints makes nobody look back more often.
+            if let Some(client) = client.as_ref().filter(|_| looked_back.elapsed() >= REFRESH) {
                 let identity = listener.identity();
                 client.look_back(&root, identity.trust.crl(), clock::now());
+                looked_back = Instant::now();
             }
             listener.doubt().wait(DOUBTED_REFRESH, REFRESH);
         }

@@ -91,7 +91,7 @@ fn a_revoked_device_says_so_and_neither_renews_nor_is_shown_as_good() -> Result<
         .refused(REVOKED, &[why, "peer login"])?;
     stage
         .alice
-        .get(&stage.source("a"), &stage.inbox("a"))?
+        .get(&stage.source("a"), &stage.inbox("last"))?
         .refused(REVOKED, &[why, "peer login"])?;
     stage
         .alice

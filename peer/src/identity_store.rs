@@ -203,6 +203,16 @@ impl IdentityStore {
         home::lock(&self.home.device_lock())
     }
 
+    /// The right to tell others where this device listens, until it is dropped; `None` while another
+    /// program on this device has it.
+    ///
+    /// # Errors
+    /// When there is no place to lock.
+    pub fn lock_announcing(&self) -> Result<Option<File>, Failure> {
+        self.home.create()?;
+        home::try_lock(&self.home.announcer_lock())
+    }
+
     /// Keeps private key and certificate. The caller holds the [`lock`](Self::lock).
     ///
     /// # Errors

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use common::crl::RevocationList;
-use common::handshake::{Distrust, Trust, VerifiedPeer};
+use common::handshake::{Credentials, Distrust, Trust, VerifiedPeer};
 use common::identity::OrgRoot;
 
 use crate::auth_client::AuthClient;
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, own_revoked};
 use crate::identity_store::{IdentityStore, trust};
 use crate::offline::Course;
+use crate::renewal;
 use crate::servers::Servers;
 
 /// A question to the auth server under way.
@@ -61,6 +62,21 @@ impl Revalidation {
     /// What to trust now.
     pub fn trust(&self) -> Arc<Trust> {
         self.trust.clone()
+    }
+
+    /// What this device presents, renewed first if that is due. One that was revoked is presented to
+    /// nobody.
+    ///
+    /// # Errors
+    /// When nobody is logged in, or the certificate serves no more and cannot be renewed.
+    pub fn own(&self, servers: Option<&Servers>) -> Result<Arc<Credentials>, Failure> {
+        let crl = self.trust.crl();
+        let own = renewal::ready(&self.store, &self.root, servers, crl, clock::now())?;
+        let certificate = own.certificate();
+        match crl.revoked(certificate) {
+            Some(revoked) if crl.is_ended(certificate.serial()) => Err(own_revoked(&revoked)),
+            _ => Ok(own),
+        }
     }
 
     /// Waits for the answer, for a reason to doubt the list held; whether there was a newer one.

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::events::{Device, Online};
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
+use crate::revalidation::Revalidation;
 
 /// Digits of a device's number that tell it from the others.
 const SHOWN_DIGITS: usize = 8;
@@ -32,7 +33,17 @@ pub fn run(store: &IdentityStore, json: bool) -> Result<Shown, Failure> {
         servers: login::servers(store, &[])?,
         root,
     };
-    let Listing { peers, left_out } = device.client()?.peers(None)?;
+    let listing = match device.client()?.peers(None) {
+        // The server may know of a change of role that this device has not heard of.
+        Err(failure) if failure.exit == Exit::NotTrusted => {
+            let mut newest = Revalidation::start(store, &device.root, Some(&device.servers))?;
+            newest.learn();
+            newest.own(Some(&device.servers))?;
+            device.client()?.peers(None)
+        }
+        listing => listing,
+    };
+    let Listing { peers, left_out } = listing?;
     let lines = match json {
         true => json_lines(&peers)?,
         false => table(&peers),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use common::identity::OrgRoot;
 use common::name::Escaped;
 
 use crate::clock;
@@ -9,6 +10,8 @@ use crate::failure::{Exit, Failure, own_revoked};
 use crate::identity_store::IdentityStore;
 use crate::renewal;
 use crate::renewal::schedule::{self, Need};
+use crate::revalidation::Revalidation;
+use crate::ui;
 
 /// Who is logged in, in which organisation, until when: lines for standard output.
 ///
@@ -30,6 +33,7 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
         )
         .hint("renew it with peer renew, or log in again with peer login"));
     }
+    learn(store, &root)?;
     if let Some(crl) = store.crl(&root)?
         && renewal::need(certificate, &crl, clock::now()) == Need::Revoked
         && let Some(revoked) = crl.revoked(certificate)
@@ -58,4 +62,13 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
         servers.join("\n"),
         root.fingerprint(),
     ))
+}
+
+/// The newest list, as far as it is to be had; what this device is stands on disk too.
+fn learn(store: &IdentityStore, root: &OrgRoot) -> Result<(), Failure> {
+    let servers = store.servers(ui::alarm)?;
+    if let Ok(mut newest) = Revalidation::start(store, root, servers.as_ref()) {
+        newest.learn();
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ use crate::servers::Servers;
 
 /// A stream that stood for so long went well: a server that ends each one at once is not asked twice
 /// a second.
-const STEADY: Duration = Duration::from_secs(10);
+const STEADY: Duration = Duration::from_secs(3);
 
 /// Where a file is under way nobody waits longer than that to come back to a server that was away: who is
 /// revoked meanwhile is cut off within two seconds all the same.

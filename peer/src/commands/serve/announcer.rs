@@ -1,7 +1,8 @@
 //! Tells the auth server that this device is online, as often as it asks for that.
 
+use std::fs::File;
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ const PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
     Duration::from_secs(60),
 ];
+
+/// Between two looks whether the other program that announces this device has ended.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// Between two announcements, however often the server says hello.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -52,9 +56,48 @@ impl Announcer {
 
 fn run(reasons: &Receiver<()>, device: &Device, announcement: &Announcement, tell: Tell) {
     let refusals = Seldom::default();
-    for () in reasons {
-        announce(device, announcement, tell, &refusals);
-        thread::sleep(BETWEEN);
+    let mut right = Right::default();
+    let mut is_due = false;
+    loop {
+        match reasons.recv_timeout(BETWEEN_LOOKS) {
+            Ok(()) => is_due = true,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if is_due && right.is_held(device, tell) {
+            is_due = false;
+            announce(device, announcement, tell, &refusals);
+            thread::sleep(BETWEEN);
+        }
+    }
+}
+
+/// A device is listed once: of several programs in one folder the first is listed, and when that has
+/// ended, another one.
+#[derive(Debug, Default)]
+struct Right {
+    lock: Option<File>,
+    is_told: bool,
+}
+
+impl Right {
+    /// Whether this program has it, from now on or since before.
+    fn is_held(&mut self, device: &Device, tell: Tell) -> bool {
+        if self.lock.is_none() {
+            // Where nothing can be locked, nobody else is in the way.
+            self.lock = match device.store.lock_announcing() {
+                Ok(lock) => lock,
+                Err(_) => return true,
+            };
+        }
+        if self.lock.is_none() && !self.is_told {
+            self.is_told = true;
+            tell(&News::Warning(
+                "another program on this device is listed in peer peers; this one will be when that ends"
+                    .into(),
+            ));
+        }
+        self.lock.is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::identity::OrgRoot;
 
@@ -51,12 +51,17 @@ pub(super) fn follow(
         // Both end with the process.
         let _subscription = subscription;
         let mut renewer = device.map(|device| Renewer::new(store, root, device.servers));
+        let mut looked_back = Instant::now();
         loop {
             refresh.look();
             if let Some(renewer) = &mut renewer {
                 keep_certified(&listener, renewer, tell);
             }
-            refresh.look_back();
+            // Whoever gives hints makes nobody look back more often.
+            if looked_back.elapsed() >= REFRESH {
+                refresh.look_back();
+                looked_back = Instant::now();
+            }
             listener.doubt().wait(DOUBTED_REFRESH, REFRESH);
         }
     });

@@ -264,7 +264,7 @@ fn parsed(der: &CertificateDer<'_>) -> Result<Certificate> {
     Certificate::from_der(der).map_err(|error| Error::Unexpected(format!("a certificate: {error}")))
 }
 
-fn private_key(key: &KeyPair) -> Result<PrivateKeyDer<'static>> {
+pub(crate) fn private_key(key: &KeyPair) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|error| Error::Unexpected(format!("a key that is none: {error}")))
 }

@@ -6,6 +6,7 @@
 //! what [`foreign`] has forged. Nothing here sleeps to wait: everything waits for a line, a frame
 //! or an exit, and has a deadline.
 
+pub mod authority;
 pub mod bare_peer;
 pub mod capture;
 pub mod counts;

@@ -1,26 +1,16 @@
 //! Intake of the organisation's certificate revocation list (RFC 5280, 5): signature, number,
 //! dates and size are checked before it replaces the one held.
 
+mod parts;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
-};
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
-use x509_cert::crl::{CertificateList, RevokedCert};
-use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::{CrlNumber, CrlReason};
-use x509_cert::ext::{Extension, Extensions};
 
-use crate::identity::{OrgRoot, unix_time};
+use crate::identity::{Fingerprint, OrgRoot};
 use crate::limits::MAX_CRL_BYTES;
-
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
-const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+use parts::Parts;
 
 /// Why a revocation list is refused. The one held stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +26,9 @@ pub enum CrlError {
     /// Not a version 2 CRL in DER, or without number or nextUpdate.
     #[error("the revocation list cannot be read")]
     Malformed,
-    /// A critical extension that this program does not know: ignoring it could miss revocations.
-    #[error("the revocation list has an unknown critical extension {oid}")]
+    /// A critical extension that this program does not know, or one that makes the list one of some
+    /// certificates alone: ignoring it could miss revocations.
+    #[error("the revocation list has an extension {oid} that is not understood")]
     UnknownCritical {
         /// The extension.
         oid: String,
@@ -64,10 +55,11 @@ pub enum CrlError {
     },
 }
 
-/// A revocation list that the org root signed.
+/// A revocation list that the org root signed: there is no way to one but by the check of that.
 #[derive(Clone)]
 pub struct RevocationList {
     der: CertificateRevocationListDer<'static>,
+    root: Fingerprint,
     number: u64,
     this_update: UnixTime,
     next_update: UnixTime,
@@ -128,31 +120,30 @@ impl RevocationList {
                 actual: der.len(),
             });
         }
-        let parsed = CertificateList::from_der(&der).map_err(|_| CrlError::Malformed)?;
-        check_signature(&parsed, root)?;
-        let tbs = parsed.tbs_cert_list;
-        let number = crl_number(tbs.crl_extensions.as_ref())?;
-        let entries = tbs.revoked_certificates.iter().flatten();
-        for extensions in entries.filter_map(|entry| entry.crl_entry_extensions.as_ref()) {
-            refuse_unknown_critical(extensions)?;
-        }
-        let next_update = tbs.next_update.ok_or(CrlError::Malformed)?;
-        let revoked = tbs.revoked_certificates.unwrap_or_default();
-        Ok(Self {
+        let Parts {
             number,
-            this_update: unix_time(tbs.this_update),
-            next_update: unix_time(next_update),
-            revoked: revoked
-                .iter()
-                .map(|entry| (entry.serial_number.as_bytes().into(), revocation(entry)))
-                .collect(),
+            this_update,
+            next_update,
+            revoked,
+        } = parts::read(&der, root)?;
+        Ok(Self {
             der,
+            root: root.fingerprint(),
+            number,
+            this_update,
+            next_update,
+            revoked,
         })
     }
 
     /// The list, DER.
     pub fn der(&self) -> &CertificateRevocationListDer<'static> {
         &self.der
+    }
+
+    /// Whether it was checked with that root's key.
+    pub fn is_of(&self, root: &OrgRoot) -> bool {
+        self.root == root.fingerprint()
     }
 
     /// Its CRL number (RFC 5280, 5.2.3).
@@ -205,69 +196,6 @@ impl fmt::Debug for RevocationList {
             .field("revoked", &self.revoked.len())
             .finish_non_exhaustive()
     }
-}
-
-fn check_signature(list: &CertificateList, root: &OrgRoot) -> Result<(), CrlError> {
-    let tbs = &list.tbs_cert_list;
-    if tbs.signature != list.signature_algorithm {
-        return Err(CrlError::Malformed);
-    }
-    if tbs.issuer != *root.subject() {
-        return Err(CrlError::OtherIssuer);
-    }
-    let algorithm: &'static dyn VerificationAlgorithm = match list.signature_algorithm.oid {
-        SHA256_WITH_RSA => &RSA_PKCS1_2048_8192_SHA256,
-        ECDSA_WITH_SHA256 => &ECDSA_P256_SHA256_ASN1,
-        _ => return Err(CrlError::BadSignature),
-    };
-    let signed = tbs.to_der().map_err(|_| CrlError::Malformed)?;
-    let signature = list.signature.as_bytes().ok_or(CrlError::Malformed)?;
-    UnparsedPublicKey::new(algorithm, root.public_key())
-        .verify(&signed, signature)
-        .map_err(|_| CrlError::BadSignature)
-}
-
-/// The reason code (RFC 5280, 5.3.1) of an entry.
-fn revocation(entry: &RevokedCert) -> Revocation {
-    let extensions = entry.crl_entry_extensions.as_deref().unwrap_or_default();
-    let changed = extensions
-        .iter()
-        .filter(|extension| extension.extn_id == REASON_CODE)
-        .filter_map(|extension| CrlReason::from_der(extension.extn_value.as_bytes()).ok())
-        .any(|reason| reason == CrlReason::AffiliationChanged);
-    match changed {
-        true => Revocation::Outdated,
-        false => Revocation::Other,
-    }
-}
-
-fn refuse_unknown_critical(extensions: &[Extension]) -> Result<(), CrlError> {
-    let unknown = |extension: &&Extension| extension.critical && extension.extn_id != CRL_NUMBER;
-    match extensions.iter().find(unknown) {
-        Some(extension) => Err(CrlError::UnknownCritical {
-            oid: extension.extn_id.to_string(),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// Entry and list extensions other than the number are not critical in our lists; a critical
-/// one that is not understood must not be ignored (RFC 5280, 5.2).
-fn crl_number(extensions: Option<&Extensions>) -> Result<u64, CrlError> {
-    let extensions = extensions.map(Vec::as_slice).unwrap_or_default();
-    refuse_unknown_critical(extensions)?;
-    let number = extensions
-        .iter()
-        .find(|extension| extension.extn_id == CRL_NUMBER)
-        .and_then(|extension| CrlNumber::from_der(extension.extn_value.as_bytes()).ok())
-        .ok_or(CrlError::Malformed)?;
-    let bytes = number.0.as_bytes();
-    if bytes.len() > 8 {
-        return Err(CrlError::Malformed);
-    }
-    Ok(bytes
-        .iter()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

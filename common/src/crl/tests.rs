@@ -1,3 +1,8 @@
+use x509_cert::crl::{CertificateList, TbsCertList};
+use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+
 use super::*;
 use crate::testing::{NOW, TestOrg, at};
 
@@ -100,6 +105,102 @@ fn a_list_cut_at_any_byte_or_with_any_bit_flipped_is_refused() {
         accept(&org, trailing, None).unwrap_err(),
         CrlError::Malformed
     );
+}
+
+/// A good list of the certificates 5 and 6, changed before the root signs it.
+fn changed(org: &TestOrg, change: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
+    let good = org.crl_der(1, &[5, 6], NOW - 1, NOW + DAY);
+    let mut list = CertificateList::from_der(&good).unwrap().tbs_cert_list;
+    change(&mut list);
+    org.signed_list(&list.to_der().unwrap())
+}
+
+fn extension(oid: &str, critical: bool) -> Extension {
+    Extension {
+        extn_id: ObjectIdentifier::new_unwrap(oid),
+        critical,
+        extn_value: OctetString::new([5, 0]).unwrap(),
+    }
+}
+
+#[test]
+fn extensions_of_a_list_and_of_an_entry_count_only_where_they_may_be_passed_over() {
+    let org = TestOrg::new("acme");
+    let refused = |oid: &str| Err(CrlError::UnknownCritical { oid: oid.into() });
+    let partial = ["2.5.29.27", "2.5.29.28", "2.5.29.29"];
+    for oid in ["1.3.6.1.4.1.99999.1", partial[0], partial[1], partial[2]] {
+        for critical in [false, true] {
+            let of_list = changed(&org, |list| {
+                let extensions = list.crl_extensions.as_mut().unwrap();
+                extensions.push(extension(oid, critical));
+            });
+            let of_entry = changed(&org, |list| {
+                let entry = &mut list.revoked_certificates.as_mut().unwrap()[1];
+                let extensions = entry.crl_entry_extensions.as_mut().unwrap();
+                extensions.push(extension(oid, critical));
+            });
+            let expected = match critical || partial.contains(&oid) {
+                true => refused(oid),
+                false => Ok(2),
+            };
+            for der in [of_list, of_entry] {
+                let count = accept(&org, der, None).map(|list| list.revoked_count());
+                assert_eq!(count, expected, "{oid} {critical}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_is_listed_twice_is_ended_if_one_entry_ends_it() {
+    let org = TestOrg::new("acme");
+    let outdated = org.crl_for(
+        rcgen::RevocationReason::AffiliationChanged,
+        1,
+        &[5],
+        NOW - 1,
+        NOW + DAY,
+    );
+    let outdated = CertificateList::from_der(&outdated).unwrap().tbs_cert_list;
+    let outdated = &outdated.revoked_certificates.unwrap()[0];
+    for place in [0, 2] {
+        let der = changed(&org, |list| {
+            let entries = list.revoked_certificates.as_mut().unwrap();
+            entries.insert(place, outdated.clone());
+        });
+        let list = accept(&org, der, None).unwrap();
+        assert!(list.is_ended(&[5]) && !list.is_outdated(&[5]));
+    }
+}
+
+#[test]
+fn a_list_that_is_signed_and_yet_no_list_is_refused() {
+    let org = TestOrg::new("acme");
+    let content = |der: &[u8]| {
+        let list: CertificateList = CertificateList::from_der(der).unwrap();
+        list.tbs_cert_list.to_der().unwrap()
+    };
+    let good = content(&org.crl_der(1, &[5, 300], NOW - 1, NOW + DAY));
+    assert!(accept(&org, org.signed_list(&good), None).is_ok());
+    for length in 0..good.len() {
+        assert!(accept(&org, org.signed_list(&good[..length]), None).is_err());
+    }
+    for without in [
+        (|list: &mut TbsCertList| list.next_update = None) as fn(&mut TbsCertList),
+        |list| list.crl_extensions = None,
+        |list| list.version = x509_cert::Version::V1,
+    ] {
+        let refused = accept(&org, changed(&org, without), None);
+        assert_eq!(refused.unwrap_err(), CrlError::Malformed);
+    }
+    // Whatever one byte is changed to, it is read or refused; and never read as something longer.
+    for place in 0..good.len() {
+        let mut bent = good.clone();
+        bent[place] ^= 0x11;
+        if let Ok(list) = RevocationList::read(org.signed_list(&bent).into(), &org.root()) {
+            assert!(list.revoked_count() <= 2);
+        }
+    }
 }
 
 #[test]

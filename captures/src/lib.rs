@@ -27,6 +27,7 @@ pub mod records;
 pub mod rogue;
 pub mod scratch;
 pub mod stage;
+pub mod subscriber;
 mod system;
 pub mod terminal;
 pub mod ui;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::error::{Doing, Error, Result};
@@ -97,6 +97,22 @@ pub fn own_cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
     seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
+}
+
+/// Lets this process, and those that it starts, have so many files open, where the system allows it.
+///
+/// # Errors
+/// If it does not.
+pub fn allow_open_files(files: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= files) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(files),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).doing(format!("opening {files} files at once"))
 }
 
 /// The name of a program and its arguments, for messages.

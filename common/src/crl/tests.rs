@@ -185,11 +185,12 @@ fn a_list_that_is_signed_and_yet_no_list_is_refused() {
     for length in 0..good.len() {
         assert!(accept(&org, org.signed_list(&good[..length]), None).is_err());
     }
-    for without in [
-        (|list: &mut TbsCertList| list.next_update = None) as fn(&mut TbsCertList),
+    let spoilt: [fn(&mut TbsCertList); 3] = [
+        |list| list.next_update = None,
         |list| list.crl_extensions = None,
         |list| list.version = x509_cert::Version::V1,
-    ] {
+    ];
+    for without in spoilt {
         let refused = accept(&org, changed(&org, without), None);
         assert_eq!(refused.unwrap_err(), CrlError::Malformed);
     }

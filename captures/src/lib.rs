@@ -6,6 +6,7 @@
 //! what [`foreign`] has forged, or a [`false_server::FalseServer`] in the auth server's place. Nothing here sleeps to wait: everything waits for a line, a frame
 //! or an exit, and has a deadline.
 
+pub mod authority;
 pub mod bare_peer;
 pub mod capture;
 pub mod counts;
@@ -28,6 +29,7 @@ pub mod records;
 pub mod rogue;
 pub mod scratch;
 pub mod stage;
+pub mod subscriber;
 mod system;
 pub mod terminal;
 pub mod ui;

@@ -1,40 +1,18 @@
 //! Intake of the organisation's certificate revocation list (RFC 5280, 5): signature, number,
 //! dates and size are checked before it replaces the one held.
 
+mod parts;
+mod revoked;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
-};
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
-use webpki::BorrowedCertRevocationList;
-use x509_cert::crl::{CertificateList, RevokedCert};
-use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::CrlNumber;
-use x509_cert::ext::{Extension, Extensions};
 
-use crate::identity::{OrgRoot, PeerCertificate, unix_time};
+use crate::identity::{Fingerprint, OrgRoot, PeerCertificate};
 use crate::limits::MAX_CRL_BYTES;
-
-mod revoked;
-
+use parts::Parts;
 pub use revoked::{Revocation, Revoked};
-
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
-
-/// Extensions of a list, and of an entry: more than there are.
-const MAX_EXTENSIONS: usize = 16;
-
-/// Delta CRL indicator and issuing distribution point (RFC 5280, 5.2.4 and 5.2.5): by them a list says that it
-/// does not name all who are revoked. They are critical; no list is taken for a whole one where they are not.
-const PARTIAL: [ObjectIdentifier; 2] = [
-    ObjectIdentifier::new_unwrap("2.5.29.27"),
-    ObjectIdentifier::new_unwrap("2.5.29.28"),
-];
 
 /// Why a revocation list is refused. The one held stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,10 +62,11 @@ pub enum CrlError {
     },
 }
 
-/// A revocation list that the org root signed.
+/// A revocation list that the org root signed: there is no way to one but by the check of that.
 #[derive(Clone)]
 pub struct RevocationList {
     der: CertificateRevocationListDer<'static>,
+    root: Fingerprint,
     number: u64,
     this_update: UnixTime,
     next_update: UnixTime,
@@ -140,30 +119,30 @@ impl RevocationList {
                 actual: der.len(),
             });
         }
-        let parsed = CertificateList::from_der(&der).map_err(|_| CrlError::Malformed)?;
-        check_signature(&parsed, root)?;
-        let tbs = parsed.tbs_cert_list;
-        let number = crl_number(tbs.crl_extensions.as_ref())?;
-        let entries = tbs.revoked_certificates.iter().flatten();
-        for extensions in entries.filter_map(|entry| entry.crl_entry_extensions.as_ref()) {
-            check_extensions(extensions)?;
-        }
-        let next_update = tbs.next_update.ok_or(CrlError::Malformed)?;
-        // The verifier reads it once more: what that does not take must not be kept either.
-        BorrowedCertRevocationList::from_der(&der).map_err(|_| CrlError::Malformed)?;
-        let revoked = tbs.revoked_certificates.unwrap_or_default();
-        Ok(Self {
+        let Parts {
             number,
-            this_update: unix_time(tbs.this_update),
-            next_update: unix_time(next_update),
-            revoked: by_serial(&revoked),
+            this_update,
+            next_update,
+            revoked,
+        } = parts::read(&der, root)?;
+        Ok(Self {
             der,
+            root: root.fingerprint(),
+            number,
+            this_update,
+            next_update,
+            revoked,
         })
     }
 
     /// The list, DER.
     pub fn der(&self) -> &CertificateRevocationListDer<'static> {
         &self.der
+    }
+
+    /// Whether it was checked with that root's key.
+    pub fn is_of(&self, root: &OrgRoot) -> bool {
+        self.root == root.fingerprint()
     }
 
     /// Its CRL number (RFC 5280, 5.2.3).
@@ -224,90 +203,6 @@ impl fmt::Debug for RevocationList {
             .field("revoked", &self.revoked.len())
             .finish_non_exhaustive()
     }
-}
-
-fn check_signature(list: &CertificateList, root: &OrgRoot) -> Result<(), CrlError> {
-    let tbs = &list.tbs_cert_list;
-    if tbs.signature != list.signature_algorithm {
-        return Err(CrlError::Malformed);
-    }
-    if tbs.issuer != *root.subject() {
-        return Err(CrlError::OtherIssuer);
-    }
-    let algorithm: &'static dyn VerificationAlgorithm = match list.signature_algorithm.oid {
-        SHA256_WITH_RSA => &RSA_PKCS1_2048_8192_SHA256,
-        ECDSA_WITH_SHA256 => &ECDSA_P256_SHA256_ASN1,
-        _ => return Err(CrlError::BadSignature),
-    };
-    let signed = tbs.to_der().map_err(|_| CrlError::Malformed)?;
-    let signature = list.signature.as_bytes().ok_or(CrlError::Malformed)?;
-    UnparsedPublicKey::new(algorithm, root.public_key())
-        .verify(&signed, signature)
-        .map_err(|_| CrlError::BadSignature)
-}
-
-/// Where one is named twice, the graver reason counts.
-fn by_serial(entries: &[RevokedCert]) -> HashMap<Box<[u8]>, Revocation> {
-    let mut revoked = HashMap::with_capacity(entries.len());
-    for entry in entries {
-        let revocation = Revocation::read(entry);
-        revoked
-            .entry(entry.serial_number.as_bytes().into())
-            .and_modify(|known: &mut Revocation| {
-                if known.is_of_a_change() {
-                    *known = revocation;
-                }
-            })
-            .or_insert(revocation);
-    }
-    revoked
-}
-
-/// A critical extension that is not understood must not be ignored (RFC 5280, 5.2), and none stands twice
-/// (4.2): who reads the other one would read another list.
-fn check_extensions(extensions: &[Extension]) -> Result<(), CrlError> {
-    if extensions.len() > MAX_EXTENSIONS {
-        return Err(CrlError::Malformed);
-    }
-    let oid = |extension: &Extension| extension.extn_id.to_string();
-    let is_partial = |extension: &&Extension| PARTIAL.contains(&extension.extn_id);
-    if let Some(extension) = extensions.iter().find(is_partial) {
-        return Err(CrlError::Partial {
-            oid: oid(extension),
-        });
-    }
-    let is_unknown = |extension: &&Extension| extension.critical && extension.extn_id != CRL_NUMBER;
-    if let Some(extension) = extensions.iter().find(is_unknown) {
-        return Err(CrlError::UnknownCritical {
-            oid: oid(extension),
-        });
-    }
-    let stands_twice = |(index, extension): (usize, &Extension)| {
-        let mut before = extensions.iter().take(index);
-        before.any(|other| other.extn_id == extension.extn_id)
-    };
-    match extensions.iter().enumerate().any(stands_twice) {
-        true => Err(CrlError::Malformed),
-        false => Ok(()),
-    }
-}
-
-/// Entry and list extensions other than the number are not critical in our lists.
-fn crl_number(extensions: Option<&Extensions>) -> Result<u64, CrlError> {
-    let extensions = extensions.map(Vec::as_slice).unwrap_or_default();
-    check_extensions(extensions)?;
-    let number = extensions
-        .iter()
-        .find(|extension| extension.extn_id == CRL_NUMBER)
-        .and_then(|extension| CrlNumber::from_der(extension.extn_value.as_bytes()).ok())
-        .ok_or(CrlError::Malformed)?;
-    let bytes = number.0.as_bytes();
-    if bytes.len() > 8 {
-        return Err(CrlError::Malformed);
-    }
-    Ok(bytes
-        .iter()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The web-PKI path check and, behind it, the identity step: run inside rustls, so that a refusal
-//! becomes an alert and no later code can forget it.
+//! The web-PKI path check and, behind it, the identity step and the revocation list: run inside
+//! rustls, so that a refusal becomes an alert and no later code can forget it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -53,19 +53,19 @@ impl IdentityStep {
         Ok(certificate)
     }
 
-    /// What the path check says, and with us whose certificate was revoked, why and when. It says so
-    /// only of a certificate that our root signed.
-    fn explain(&self, leaf: &CertificateDer<'_>, error: TlsError) -> TlsError {
-        if matches!(
-            error,
-            TlsError::InvalidCertificate(CertificateError::Revoked)
-        ) {
-            let certificate = PeerCertificate::from_der(leaf, self.trust.root().label()).ok();
-            let revoked = certificate.and_then(|one| self.trust.crl().revoked(&one));
-            // As in `refuse`; the alert stays `certificate_revoked`.
-            let _ = self.reason.set(Distrust::Revoked(revoked));
+    /// The list in force must be fresh and not name it: what a path verifier does with a list (RFC
+    /// 5280, 6.3.3), whose signature was checked when it came. The reason, why and when, stays with us.
+    fn check_list(&self, certificate: &PeerCertificate, now: UnixTime) -> Result<(), TlsError> {
+        let list = self.trust.crl();
+        if !list.is_fresh(now) {
+            return Err(CertificateError::ExpiredRevocationList.into());
         }
-        other_authority(error)
+        if let Some(revoked) = list.revoked(certificate) {
+            // As in `refuse`; the alert is `certificate_revoked`.
+            let _ = self.reason.set(Distrust::Revoked(Some(revoked)));
+            return Err(CertificateError::Revoked.into());
+        }
+        Ok(())
     }
 
     /// Becomes the alert `access_denied`; the reason stays with us.
@@ -147,7 +147,8 @@ impl ServerCertVerifier for ListenerVerifier {
             .trust
             .listeners()
             .verify_server_cert(leaf, intermediates, &name, ocsp_response, now)
-            .map_err(|error| step.explain(leaf, error))?;
+            .map_err(other_authority)?;
+        step.check_list(&certificate, now)?;
         self.check_expected(&certificate)
             .map_err(|reason| step.refuse(reason))?;
         Ok(verified)
@@ -210,9 +211,11 @@ impl ClientCertVerifier for RequesterVerifier {
             .trust
             .requesters()
             .verify_client_cert(leaf, intermediates, now)
-            .map_err(|error| step.explain(leaf, error))?;
-        step.read(leaf, intermediates)
+            .map_err(other_authority)?;
+        let certificate = step
+            .read(leaf, intermediates)
             .map_err(|reason| step.refuse(reason))?;
+        step.check_list(&certificate, now)?;
         Ok(verified)
     }
 

@@ -7,10 +7,9 @@ use rcgen::{
     KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType, SerialNumber, SigningKey as _,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
-
 use x509_cert::crl::{CertificateList, TbsCertList};
-use x509_cert::der::asn1::BitString;
-use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::der::asn1::{Any, BitString};
+use x509_cert::der::{Decode as _, Encode as _, Tag};
 
 use crate::crl::RevocationList;
 use crate::handshake::{Credentials, Trust};
@@ -211,6 +210,18 @@ impl TestOrg {
         let signature = self.root.key().sign(&signed).expect("a signature");
         list.signature = BitString::from_bytes(&signature).expect("whole bytes");
         list.to_der().expect("a list")
+    }
+
+    /// Any bytes as the signed part of a revocation list, with the root's good signature.
+    pub fn signed_list(&self, content: &[u8]) -> Vec<u8> {
+        // ecdsa-with-SHA256, as the root's key is.
+        const ALGORITHM: [u8; 12] = [48, 10, 6, 8, 42, 134, 72, 206, 61, 4, 3, 2];
+        let signature = self.root.key().sign(content).expect("a signature");
+        let signature = BitString::from_bytes(&signature).and_then(|bits| bits.to_der());
+        let signature = signature.expect("DER of a bit string");
+        let parts = [content, &ALGORITHM, &signature].concat();
+        let list = Any::new(Tag::Sequence, parts).and_then(|list| list.to_der());
+        list.expect("DER of a sequence")
     }
 
     /// Trust in this organisation, with nobody revoked.

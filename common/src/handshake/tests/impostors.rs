@@ -82,6 +82,28 @@ fn a_revoked_member_is_refused_on_both_sides() {
 }
 
 #[test]
+fn nobody_is_trusted_under_a_list_that_has_run_out() {
+    let (org, mut pair) = pair();
+    let stale = RevocationList::read(org.crl_der(1, &[], NOW - DAY, NOW).into(), &org.root());
+    let stale = org.trust_with(stale.unwrap());
+    pair.requester.trust = stale.clone();
+    assert_eq!(
+        pair.connect().requester.unwrap_err().error,
+        distrust(Distrust::CrlStale)
+    );
+    pair.requester.trust = org.trust();
+    pair.listener.trust = stale;
+    assert!(pair.connect().listener.is_err());
+}
+
+#[test]
+fn a_list_of_another_root_is_no_reason_to_trust_anybody() {
+    let (org, same_name) = (TestOrg::new("acme"), TestOrg::new("acme"));
+    assert!(Trust::new(org.root(), org.revoke(1, &[])).is_ok());
+    assert!(Trust::new(org.root(), same_name.revoke(1, &[])).is_err());
+}
+
+#[test]
 fn every_rule_for_a_member_s_certificate_is_enforced_on_both_sides() {
     let (org, pair) = pair();
     let good = || Leaf::of("bob", "acme");

@@ -89,9 +89,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(most: usize, mut body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let announced = body.size_hint();
+    let length = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+    // What is announced as too long is not waited for.
+    if length(announced.lower()) > most {
+        return Err(Problem::TooLarge(most));
+    }
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
-    let announced = body.size_hint().exact().unwrap_or(u64::MAX);
-    let room = usize::try_from(announced).map_or(most, |room| room.min(most));
+    let room = announced.exact().map_or(most, length);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::Malformed)?;

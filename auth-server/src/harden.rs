@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Files open at once that are wanted of the system; the systemd unit gives as many.
-const OPEN_FILES: u64 = 8192;
+pub const OPEN_FILES: u64 = 8192;
 
 /// Forbids core dumps and debugging by other processes of the same user. Where the system refuses,
 /// the program is no worse off than before.

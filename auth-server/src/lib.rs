@@ -22,6 +22,7 @@ pub mod home;
 pub mod issuing;
 pub mod journal;
 mod json_log;
+pub mod locks;
 pub mod log;
 pub mod login;
 pub mod metrics;

@@ -50,6 +50,8 @@ const CHANGES: [Action; 12] = [
     Action::Backup,
     Action::Restore,
 ];
+/// Events that all who listen may hear.
+const EVENT_KINDS: [&str; 4] = ["crl", "person", "online", "offline"];
 /// Why a line of the log is missing.
 const LOG_LINES_MISSING: [&str; 2] = ["too many", "nobody reads"];
 
@@ -268,6 +270,9 @@ impl Metrics {
         }
         for action in CHANGES {
             self.changes.with_label_values(&[action.as_str(), OK]);
+        }
+        for kind in EVENT_KINDS {
+            self.events.with_label_values(&[kind]);
         }
         for reason in LOG_LINES_MISSING {
             self.log_lines_missing.with_label_values(&[reason]);

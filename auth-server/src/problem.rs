@@ -8,8 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
-use root_ca::UnknownReason;
-
+use crate::administration::ReasonError;
 use crate::details::DetailsError;
 use crate::events::Refused;
 use crate::presence::AnnouncementError;
@@ -53,7 +52,7 @@ pub enum Problem {
     /// The member's role does not allow it.
     NotAllowed,
     /// Nothing is revoked for such a reason.
-    Reason(UnknownReason),
+    Reason(ReasonError),
     /// A name in the path is not of its form.
     BadPath,
     /// The query is not of the form that the resource takes.
@@ -154,8 +153,8 @@ impl From<Refused> for Problem {
     }
 }
 
-impl From<UnknownReason> for Problem {
-    fn from(error: UnknownReason) -> Self {
+impl From<ReasonError> for Problem {
+    fn from(error: ReasonError) -> Self {
         Self::Reason(error)
     }
 }

@@ -35,6 +35,9 @@ pub const AUDIT: &str = "audit";
 const LOG_TIME: &[BorrowedFormatItem<'static>] =
     format_description!("[day]/[month repr:short]/[year] [hour]:[minute]:[second]");
 
+/// The form of the log, once there is one.
+static LOG_FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
 /// The machine's offset from UTC, for log lines that people read.
 static LOCAL: OnceLock<UtcOffset> = OnceLock::new();
 
@@ -167,13 +170,16 @@ fn last_words(line: String) {
     }
 }
 
-/// An error, with the program's name before it.
+/// An error: a line of the log where that is JSON, else one with the program's name before it.
 pub fn failure(failure: &Failure) {
     let line = format!("auth-server: {}", safe(&failure.to_string()));
-    if log::is_started() {
-        last_words(line);
-    } else {
-        message(&line);
+    match LOG_FORMAT.get() {
+        Some(LogFormat::Json) => {
+            tracing::error!("{failure}");
+            log::flush();
+        }
+        Some(LogFormat::Text) => last_words(line),
+        None => message(&line),
     }
 }
 
@@ -201,8 +207,9 @@ pub fn start_log(format: LogFormat, brief: bool) {
             builder.event_format(TextLog { offset, brief }).try_init()
         }
     };
-    if outcome.is_err() {
-        message("auth-server: warning: logging was started before");
+    match outcome {
+        Ok(()) => drop(LOG_FORMAT.set(format)),
+        Err(_) => message("auth-server: warning: logging was started before"),
     }
 }
 

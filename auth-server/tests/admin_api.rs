@@ -239,6 +239,10 @@ fn what_is_not_of_the_right_form_is_refused_and_changes_nothing() {
         ),
         ("/admin/users", r#"{"alias":"bob","role":"member"}"#),
         ("/admin/users/root/revoke", r#"{"reason":"because"}"#),
+        (
+            "/admin/users/root/revoke",
+            r#"{"reason":"affiliationChanged"}"#,
+        ),
         ("/admin/users/root/revoke", ""),
     ] {
         let answer = desk.server.ask(who, "POST", path, Some(body)).unwrap();

@@ -27,6 +27,42 @@ fn objects(log: &str) -> Vec<serde_json::Map<String, Value>> {
 }
 
 #[test]
+fn a_start_that_fails_says_so_in_the_form_of_the_log() {
+    let org = Org::new();
+    let started = |args: &[&str]| {
+        let args = [&["run", "--listen", "127.0.0.1:0"], args].concat();
+        let output = org.command(&args);
+        assert!(!output.status.success() && output.stdout.is_empty());
+        (output.status.code(), said(&output))
+    };
+    let told = |log: &str| {
+        let lines = objects(log);
+        let last = lines.last().unwrap();
+        assert_eq!(last["level"], "error", "{log}");
+        last["message"].as_str().unwrap().to_owned()
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let json = ["--log-format", "json", "--metrics", taken.as_str()];
+    let (code, log) = started(&json);
+    assert_eq!(code, Some(1), "{log}");
+    assert!(told(&log).contains(&taken), "{log}");
+    let (_, text) = started(&json[2..]);
+    assert!(text.lines().any(|line| line.starts_with("auth-server: ")));
+    // A mistake in the file is told in the form that is over it.
+    let config = org.home().join("config.toml");
+    std::fs::write(&config, "cert_lifetime = 'long'\n").unwrap();
+    let (code, log) = started(&json[..2]);
+    assert_eq!(code, Some(10), "{log}");
+    assert!(told(&log).contains("cert_lifetime"), "{log}");
+    std::fs::write(&config, "log_format = 'json'\n").unwrap();
+    std::fs::write(org.passphrase_file(), "not the passphrase").unwrap();
+    let (code, log) = started(&[]);
+    assert_eq!(code, Some(10), "{log}");
+    assert!(told(&log).contains("passphrase"), "{log}");
+}
+
+#[test]
 fn every_line_of_the_json_log_is_an_object_whatever_strangers_send() {
     let org = Org::with_user("alice");
     let server = Server::start(&org, &["--log-format", "json"]);

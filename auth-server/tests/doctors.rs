@@ -73,6 +73,7 @@ fn a_server_in_order_gets_no_complaint() {
         "port",
         "chain",
         "revocation list",
+        "events",
     ] {
         let found = found.iter().find(|(name, ..)| name == check);
         let (_, verdict, says) = found.unwrap_or_else(|| panic!("{check}"));
@@ -384,4 +385,22 @@ fn a_disk_that_is_nearly_full_is_found() {
         std::fs::copy(entry.path(), org.home().join(entry.file_name())).unwrap();
     }
     finds(&org, FREE, "disk", "make room");
+}
+
+#[test]
+fn too_few_files_for_streams_of_events_are_found() {
+    let org = Org::new();
+    let server = Server::start_with_files(&org, 1024);
+    let output = doctor(&org, &server.address.to_string());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let found = verdicts(&output);
+    let (_, verdict, says) = found.iter().find(|(check, ..)| check == "events").unwrap();
+    assert_eq!(verdict, "warn");
+    for part in ["room for 448 devices", "1024 files", "LimitNOFILE=8192"] {
+        assert!(says.contains(part), "{says}");
+    }
+    drop(server);
+    // Nobody serves events.
+    let found = verdicts(&doctor(&org, FREE));
+    assert!(found.iter().all(|(check, ..)| check != "events"));
 }

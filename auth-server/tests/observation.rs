@@ -60,6 +60,32 @@ fn metrics(server: &Server) -> Samples {
 }
 
 #[test]
+fn every_metric_is_documented_and_no_other() {
+    let org = Org::with_user("alice");
+    let server = org.start();
+    assert_eq!(server.login("alice", PASSWORD).status, 200);
+    assert_eq!(server.get("/no/such/thing", "").status, 404);
+    let text = server.get("/metrics", "").text();
+    let families: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    let rows = include_str!("../../docs/OPERATIONS.md")
+        .split_once("All metrics")
+        .unwrap()
+        .1
+        .split_once("\n\nThe log is")
+        .unwrap()
+        .0;
+    let documented: BTreeSet<&str> = rows
+        .split('`')
+        .filter_map(|word| word.split('{').next())
+        .filter(|word| word.starts_with("orgshare_") || word.starts_with("process_"))
+        .collect();
+    assert_eq!(documented, families);
+}
+
+#[test]
 fn metrics_count_what_happens_and_name_nobody() {
     let org = Org::with_user("alice");
     org.add("mallory", PASSWORD);
@@ -71,6 +97,7 @@ fn metrics_count_what_happens_and_name_nobody() {
         "orgshare_log_lines_missing_total{reason=\"nobody reads\"}",
         "orgshare_logins_total{outcome=\"wrong password\"}",
         "orgshare_changes_total{action=\"user.revoke\",outcome=\"ok\"}",
+        "orgshare_events_total{kind=\"offline\"}",
     ] {
         assert_eq!(before.get(name), Some(&0.0), "{name}");
     }

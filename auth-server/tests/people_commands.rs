@@ -159,6 +159,38 @@ fn the_same_role_again_revokes_nothing() {
 }
 
 #[test]
+fn the_reason_of_a_change_of_role_revokes_nobody() {
+    let org = Org::with_user("alice");
+    org.add_as("root", "admin");
+    let server = org.start();
+    let [alice, root] = ["alice", "root"].map(|alias| server.member(alias, PASSWORD));
+    let (serial, entries) = (alice.serial(), org.audit());
+    for order in [["user", "revoke", "alice"], ["cert", "revoke", &serial]] {
+        for reason in ["affiliationChanged", "AFFILIATIONCHANGED"] {
+            let order = [&order[..], &["--reason", reason]].concat();
+            failed(&org.command(&order), 2, "change the role instead");
+        }
+        let order = [&order[..], &["--reason", "lost"]].concat();
+        failed(&org.command(&order), 2, "a reason is one of unspecified,");
+    }
+    for path in [
+        "/admin/users/alice/revoke".to_owned(),
+        format!("/admin/certificates/{serial}/revoke"),
+    ] {
+        let why = Some(r#"{"reason":"affiliationChanged"}"#);
+        let answer = server.ask(Some(&root), "POST", &path, why).unwrap();
+        assert_eq!(answer.status, 400);
+        assert!(
+            answer.text().contains("change the role instead"),
+            "{}",
+            answer.text()
+        );
+    }
+    assert_eq!(org.audit(), entries);
+    assert!(server.renew(&alice).is_ok());
+}
+
+#[test]
 fn a_revocation_says_whose_reason_stays() {
     let org = Org::with_user("alice");
     let server = org.start();

@@ -11,6 +11,7 @@ mod support;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use common::limits::{MAX_LISTING_BYTES, MAX_PERSON_LISTING_BYTES};
 use rcgen::KeyPair;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -246,6 +247,73 @@ fn a_flood_of_announcements_is_a_few() {
         heard += 1;
     }
     assert_eq!(heard, taken);
+}
+
+/// As much as a device may tell of itself.
+fn largest_offer() -> Value {
+    let mut told = offer("192.0.2.1:1990");
+    told["addresses"] = json!(vec![format!("{}example:65535", "a.".repeat(122)); 16]);
+    told["shares"] = json!(vec!["s".repeat(64); 50]);
+    assert!((7500..8192).contains(&told.to_string().len()));
+    told
+}
+
+#[test]
+fn a_handful_of_members_makes_no_answer_too_long_for_the_others() {
+    let org = Org::new();
+    let server = org.start();
+    let mut devices = org.crowd(6, 64);
+    let honest = devices.pop().unwrap();
+    server.appears(&honest, "192.0.2.7:1990");
+    let mut taken = 0;
+    for device in &devices[..5 * 64] {
+        let answer = server.announce(device, &largest_offer());
+        match answer.status {
+            204 => taken += 1,
+            _ => assert_eq!(
+                answer.problem(),
+                (429, "urn:orgshare:problem:too-many-streams".into())
+            ),
+        }
+    }
+    assert!((5 * 7..5 * 9).contains(&taken), "{taken}");
+    let all = server.ask(Some(&honest), "GET", "/peers", None).unwrap();
+    assert!(all.body.len() <= 5 * MAX_PERSON_LISTING_BYTES + 1024);
+    assert!(all.body.len() <= MAX_LISTING_BYTES);
+    assert_eq!(server.peers(&honest).len(), taken + 1);
+    // Who asks for one of them gets no more than that one may show, and of honest people what there is.
+    let of = |alias: &str| {
+        let path = format!("/peers?alias={alias}");
+        server.ask(Some(&honest), "GET", &path, None).unwrap()
+    };
+    let mallory = of("person-0");
+    assert_eq!(mallory.status, 200);
+    assert!(mallory.body.len() <= MAX_PERSON_LISTING_BYTES);
+    let person: Value = serde_json::from_slice(&of("person-5").body).unwrap();
+    assert_eq!(person["peers"].as_array().unwrap().len(), 1);
+    assert_eq!(person["peers"][0]["addresses"], json!(["192.0.2.7:1990"]));
+    assert_eq!(of("nobody").body, b"{\"peers\":[]}");
+}
+
+#[test]
+fn who_is_asked_for_is_named_once_by_an_alias() {
+    let (_org, server, alice, _) = two();
+    for query in [
+        "alias=",
+        "alias=Bob",
+        "alias=bob%00",
+        "alias=bob%1b%5b2J",
+        "alias=bob&alias=alice",
+        "name=bob",
+        &format!("alias={}", "a".repeat(33)),
+    ] {
+        let path = format!("/peers?{query}");
+        let answer = server.ask(Some(&alice), "GET", &path, None).unwrap();
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(!answer.text().to_lowercase().contains("bob"), "{query}");
+    }
+    let answer = server.ask(None, "GET", "/peers?alias=alice", None).unwrap();
+    assert_eq!(answer.status, 401);
 }
 
 #[test]

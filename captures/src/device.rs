@@ -82,10 +82,10 @@ impl Device {
         let path = self.folder().join("account.toml");
         let doing = || format!("changing {}", path.display());
         let account = fs::read_to_string(&path).doing(doing())?;
-        let nobody = format!("server = \"https://127.0.0.1:{}\"", free_port()?);
+        let nobody = format!("servers = [\"https://127.0.0.1:{}\"]", free_port()?);
         let lines: Vec<&str> = account
             .lines()
-            .map(|line| match line.starts_with("server = ") {
+            .map(|line| match line.starts_with("servers = ") {
                 true => nobody.as_str(),
                 false => line,
             })
@@ -99,6 +99,20 @@ impl Device {
     /// If the login is refused.
     pub fn log_in(&self, alias: &str) -> Result<()> {
         self.log_in_with(alias, PASSWORD)?.success().map(drop)
+    }
+
+    /// `peer login` at several auth servers, with the password that every test person has.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not end.
+    pub fn log_in_at(&self, alias: &str, servers: &[String]) -> Result<Finished> {
+        let file = self.home.path().join("password");
+        write_secret(&file, PASSWORD)?;
+        let mut command = self.command(&["login", alias]);
+        for server in servers {
+            command.args(["--server", server]);
+        }
+        process::run(command.arg("--password-file").arg(file))
     }
 
     /// `peer login` with any password.

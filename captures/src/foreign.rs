@@ -49,7 +49,8 @@ pub enum Flaw {
 /// Who signs a forgery.
 #[derive(Debug)]
 pub struct Forger {
-    issuer: Issuer<'static, KeyPair>,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
+    pub(crate) root: CertificateDer<'static>,
 }
 
 impl Forger {
@@ -75,6 +76,7 @@ impl Forger {
     fn named_like(root: &CertificateDer<'static>, key: KeyPair) -> Result<Self> {
         Ok(Self {
             issuer: Issuer::from_ca_cert_der(root, key).map_err(forging)?,
+            root: root.clone(),
         })
     }
 
@@ -260,16 +262,16 @@ fn is_authority(certificate: &Certificate) -> bool {
     found.is_ok_and(|found| found.is_some_and(|(_, constraints)| constraints.ca))
 }
 
-fn parsed(der: &CertificateDer<'_>) -> Result<Certificate> {
+pub(crate) fn parsed(der: &CertificateDer<'_>) -> Result<Certificate> {
     Certificate::from_der(der).map_err(|error| Error::Unexpected(format!("a certificate: {error}")))
 }
 
-fn private_key(key: &KeyPair) -> Result<PrivateKeyDer<'static>> {
+pub(crate) fn private_key(key: &KeyPair) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|error| Error::Unexpected(format!("a key that is none: {error}")))
 }
 
-fn forging(error: rcgen::Error) -> Error {
+pub(crate) fn forging(error: rcgen::Error) -> Error {
     Error::Unexpected(format!("forging a certificate: {error}"))
 }
 

@@ -202,6 +202,19 @@ pub fn certificate_request_of(key: &KeyPair) -> Result<String> {
 /// # Errors
 /// If what comes is no answer.
 pub fn exchange(connection: &mut Connection, request: &[u8]) -> Result<Answer> {
+    let (status, head, body) = exchange_bytes(connection, request)?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Answer { status, head, body })
+}
+
+/// The same for an answer that is no text: its status, head and body.
+///
+/// # Errors
+/// If what comes is no answer.
+pub fn exchange_bytes(
+    connection: &mut Connection,
+    request: &[u8],
+) -> Result<(u16, String, Vec<u8>)> {
     // The server may answer and close before it has read all.
     let _ = connection
         .write_all(request)
@@ -209,20 +222,20 @@ pub fn exchange(connection: &mut Connection, request: &[u8]) -> Result<Answer> {
     let mut bytes = Vec::new();
     // A close without a farewell after the answer is still an answer.
     let _ = connection.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .ok_or_else(|| Error::Unexpected(format!("no answer: {text:?}")))?;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.ok_or_else(|| {
+        let text = String::from_utf8_lossy(&bytes);
+        Error::Unexpected(format!("no answer: {text:?}"))
+    })?;
+    let body = bytes.split_off(end + 4);
+    bytes.truncate(end);
+    let head = String::from_utf8_lossy(&bytes).into_owned();
     let status = head
         .split_whitespace()
         .nth(1)
         .and_then(|status| status.parse().ok())
         .ok_or_else(|| Error::Unexpected(format!("no status: {head:?}")))?;
-    Ok(Answer {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    })
+    Ok((status, head, body))
 }
 
 fn unexpected(error: impl std::fmt::Display) -> Error {

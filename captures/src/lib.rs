@@ -3,9 +3,10 @@
 //! The library runs the real programs: an [`organisation::Organisation`] is a real auth server in
 //! a temporary folder, a [`device::Device`] a real peer with a folder of its own. Between them can
 //! stand a [`proxy::Proxy`] that damages what it relays, and against them a [`rogue`] who presents
-//! what [`foreign`] has forged. Nothing here sleeps to wait: everything waits for a line, a frame
+//! what [`foreign`] has forged, or a [`false_server::FalseServer`] in the auth server's place. Nothing here sleeps to wait: everything waits for a line, a frame
 //! or an exit, and has a deadline.
 
+pub mod authority;
 pub mod bare_peer;
 pub mod capture;
 pub mod counts;
@@ -13,8 +14,10 @@ mod credulous;
 pub mod device;
 pub mod dialogue;
 pub mod error;
+pub mod false_server;
 mod finished;
 pub mod foreign;
+pub mod forged_list;
 pub mod frames;
 pub mod https;
 pub mod measure;
@@ -26,6 +29,7 @@ pub mod records;
 pub mod rogue;
 pub mod scratch;
 pub mod stage;
+pub mod subscriber;
 mod system;
 pub mod terminal;
 pub mod ui;

@@ -82,6 +82,37 @@ impl Organisation {
         Ok(())
     }
 
+    /// Starts the auth server where nobody reached it before.
+    ///
+    /// # Errors
+    /// If it does not come to listen.
+    pub fn listen_at(&mut self, address: &str) -> Result<()> {
+        self.stop();
+        address.clone_into(&mut self.address);
+        self.resume()
+    }
+
+    /// The same authority once more, in a folder of its own, from a backup of this one; its auth server
+    /// does not run yet.
+    ///
+    /// # Errors
+    /// If there is no backup to be had, or it is refused.
+    pub fn restored(&self) -> Result<Self> {
+        let home = scratch::folder()?;
+        let backup = home.path().join("backup").display().to_string();
+        self.run(&["backup", &backup])?.success()?;
+        let restored = Self {
+            programs: self.programs.clone(),
+            server: None,
+            address: String::new(),
+            fingerprint: self.fingerprint.clone(),
+            home,
+        };
+        write_secret(&restored.passphrase_file(), PASSPHRASE)?;
+        restored.run(&["restore", &backup])?.success()?;
+        Ok(restored)
+    }
+
     /// Starts a further auth server of this organisation at an address.
     ///
     /// # Errors
@@ -94,7 +125,7 @@ impl Organisation {
         Ok(server)
     }
 
-    /// Stops the auth server.
+    /// Kills the auth server: it gets no chance to say or write anything more.
     pub fn stop(&mut self) {
         self.server = None;
     }

@@ -11,7 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::error::{Doing, Error, Result};
 pub use crate::finished::Finished;
 use crate::system::describe;
-pub use crate::system::{CpuTimes, ends_within, free_port, own_cpu_time, peak_memory, tool};
+pub use crate::system::{
+    CpuTimes, allow_open_files, ends_within, free_port, own_cpu_time, peak_memory, resident_memory,
+    tool,
+};
 
 /// How long a program may take for what ought to be quick.
 pub const PATIENCE: Duration = Duration::from_secs(60);

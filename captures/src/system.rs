@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::error::{Doing, Error, Result};
@@ -46,10 +46,18 @@ pub fn tool(name: &str, package: &str) -> Result<Command> {
 /// The most memory a process has had resident, in bytes.
 #[must_use]
 pub fn peak_memory(pid: u32) -> Option<u64> {
+    memory(pid, "VmHWM:")
+}
+
+/// The memory that a process has resident now, in bytes.
+#[must_use]
+pub fn resident_memory(pid: u32) -> Option<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, field: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -89,6 +97,22 @@ pub fn own_cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
     seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
+}
+
+/// Lets this process, and those that it starts, have so many files open, where the system allows it.
+///
+/// # Errors
+/// If it does not.
+pub fn allow_open_files(files: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= files) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(files),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).doing(format!("opening {files} files at once"))
 }
 
 /// The name of a program and its arguments, for messages.

@@ -122,6 +122,45 @@ fn a_device_that_is_gone_is_not_listed_any_more() -> Result<()> {
     Ok(())
 }
 
+/// A second is what the end may wait for a server; the rest is a busy machine's.
+const PROMPT_END: Duration = Duration::from_secs(4);
+
+#[test]
+fn who_stops_listening_is_not_listed_any_more_at_once() -> Result<()> {
+    let stage = Stage::set()?;
+    online(&stage.alice, PATIENCE, |lines| tells(lines, "bob"))?;
+    stage.listener.running().signal(Signal::TERM)?;
+    let Stage {
+        listener,
+        alice,
+        organisation,
+        ..
+    } = stage;
+    assert_eq!(listener.finish(PATIENCE)?.code, Some(143));
+    let told = alice.run(&["peers", "--json"])?.success()?;
+    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), "");
+    let server = organisation.server().unwrap();
+    server
+        .wait_for_text("\"DELETE /presence HTTP/1.1\" 204")
+        .map(drop)
+}
+
+#[test]
+fn a_server_that_says_nothing_does_not_hold_up_who_stops_listening() -> Result<()> {
+    let stage = Stage::set()?;
+    online(&stage.alice, PATIENCE, |lines| tells(lines, "bob"))?;
+    let server = stage.organisation.server().unwrap();
+    server.signal(Signal::STOP)?;
+    let begun = Instant::now();
+    stage.listener.running().signal(Signal::INT)?;
+    let Stage { listener, .. } = stage;
+    let ended = listener.finish(PATIENCE)?;
+    let took = begun.elapsed();
+    assert_eq!(ended.code, Some(130));
+    assert!(took < PROMPT_END, "it took {took:?}");
+    Ok(())
+}
+
 #[test]
 fn a_listener_is_listed_again_after_the_server_came_back() -> Result<()> {
     let mut stage = Stage::set()?;

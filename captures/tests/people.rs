@@ -20,6 +20,9 @@ use captures::terminal::Terminal;
 use time::OffsetDateTime;
 use x509_cert::der::pem::{LineEnding, encode_string};
 
+const NOT_LOGGED_IN: i32 = 3;
+const NOT_TRUSTED: i32 = 7;
+
 const CHOSEN: &str = "plum glacier window ostrich seven";
 
 /// Long enough, and on the server's list of passwords that are guessed first.
@@ -286,6 +289,34 @@ fn a_profile_is_shown_and_changed_in_part() -> Result<()> {
         .refused(7, &["was revoked"])?;
     let nobody = organisation.device()?;
     nobody.run(&["profile", "show"])?.refused(3, &[]).map(drop)
+}
+
+#[test]
+fn who_has_another_role_is_told_to_renew_and_that_is_enough() -> Result<()> {
+    let organisation = Organisation::start("Example")?;
+    let alice = organisation.person("alice")?;
+    let role = ["user", "role", "alice", "reader"];
+    organisation.run(&role)?.success()?;
+    for command in [&["profile", "show"][..], &["peers"]] {
+        alice
+            .run(command)?
+            .refused(NOT_TRUSTED, &["renew the certificate with peer renew"])?;
+    }
+    alice.run(&["renew"])?.success()?;
+    alice.run(&["profile", "show"])?.success()?;
+    alice.run(&["peers"])?.success().map(drop)
+}
+
+#[test]
+fn commands_that_a_message_names_come_with_the_folder_that_was_named() -> Result<()> {
+    let device = Device::new()?;
+    let named = format!("peer trust --dir {} https", device.folder().display());
+    device.run(&["whoami"])?.refused(NOT_LOGGED_IN, &[&named])?;
+    let mut command = clean_command(device.program(), device.home());
+    command.arg("whoami").env("ORGSHARE_DIR", device.folder());
+    process::run(&mut command)?
+        .refused(NOT_LOGGED_IN, &["peer trust https"])
+        .map(drop)
 }
 
 #[test]

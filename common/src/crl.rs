@@ -1,26 +1,18 @@
 //! Intake of the organisation's certificate revocation list (RFC 5280, 5): signature, number,
 //! dates and size are checked before it replaces the one held.
 
+mod parts;
+mod revoked;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
-};
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
-use x509_cert::crl::{CertificateList, RevokedCert};
-use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::{CrlNumber, CrlReason};
-use x509_cert::ext::{Extension, Extensions};
 
-use crate::identity::{OrgRoot, unix_time};
+use crate::identity::{Fingerprint, OrgRoot, PeerCertificate};
 use crate::limits::MAX_CRL_BYTES;
-
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
-const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+use parts::Parts;
+pub use revoked::{Revocation, Revoked};
 
 /// Why a revocation list is refused. The one held stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +32,12 @@ pub enum CrlError {
     #[error("the revocation list has an unknown critical extension {oid}")]
     UnknownCritical {
         /// The extension.
+        oid: String,
+    },
+    /// It does not name all who are revoked.
+    #[error("the revocation list is only a part of one ({oid})")]
+    Partial {
+        /// The extension that says so.
         oid: String,
     },
     /// Issued under another name than the org root's.
@@ -64,22 +62,15 @@ pub enum CrlError {
     },
 }
 
-/// A revocation list that the org root signed.
+/// A revocation list that the org root signed: there is no way to one but by the check of that.
 #[derive(Clone)]
 pub struct RevocationList {
     der: CertificateRevocationListDer<'static>,
+    root: Fingerprint,
     number: u64,
     this_update: UnixTime,
     next_update: UnixTime,
     revoked: HashMap<Box<[u8]>, Revocation>,
-}
-
-/// As much of a reason as devices act upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Revocation {
-    /// affiliationChanged: what the certificate states of its holder is no longer so.
-    Outdated,
-    Other,
 }
 
 /// Clocks of an organisation differ a little: a list may be dated this far ahead, in seconds.
@@ -128,31 +119,30 @@ impl RevocationList {
                 actual: der.len(),
             });
         }
-        let parsed = CertificateList::from_der(&der).map_err(|_| CrlError::Malformed)?;
-        check_signature(&parsed, root)?;
-        let tbs = parsed.tbs_cert_list;
-        let number = crl_number(tbs.crl_extensions.as_ref())?;
-        let entries = tbs.revoked_certificates.iter().flatten();
-        for extensions in entries.filter_map(|entry| entry.crl_entry_extensions.as_ref()) {
-            refuse_unknown_critical(extensions)?;
-        }
-        let next_update = tbs.next_update.ok_or(CrlError::Malformed)?;
-        let revoked = tbs.revoked_certificates.unwrap_or_default();
-        Ok(Self {
+        let Parts {
             number,
-            this_update: unix_time(tbs.this_update),
-            next_update: unix_time(next_update),
-            revoked: revoked
-                .iter()
-                .map(|entry| (entry.serial_number.as_bytes().into(), revocation(entry)))
-                .collect(),
+            this_update,
+            next_update,
+            revoked,
+        } = parts::read(&der, root)?;
+        Ok(Self {
             der,
+            root: root.fingerprint(),
+            number,
+            this_update,
+            next_update,
+            revoked,
         })
     }
 
     /// The list, DER.
     pub fn der(&self) -> &CertificateRevocationListDer<'static> {
         &self.der
+    }
+
+    /// Whether it was checked with that root's key.
+    pub fn is_of(&self, root: &OrgRoot) -> bool {
+        self.root == root.fingerprint()
     }
 
     /// Its CRL number (RFC 5280, 5.2.3).
@@ -183,13 +173,21 @@ impl RevocationList {
     /// Whether it names this serial number because what the certificate states of its holder
     /// changed, such as the role: the holder may have another one.
     pub fn is_outdated(&self, serial: &[u8]) -> bool {
-        self.revoked.get(serial) == Some(&Revocation::Outdated)
+        let entry = self.revoked.get(serial);
+        entry.is_some_and(Revocation::is_of_a_change)
     }
 
     /// Whether it names this serial number because its holder, or this device, is to have no part in
     /// anything any more: what is under way is cut. What is merely outdated ends with the file at hand.
     pub fn is_ended(&self, serial: &[u8]) -> bool {
-        self.revoked.get(serial) == Some(&Revocation::Other)
+        let entry = self.revoked.get(serial);
+        entry.is_some_and(|entry| !entry.is_of_a_change())
+    }
+
+    /// What it says of that certificate, if it names it.
+    pub fn revoked(&self, certificate: &PeerCertificate) -> Option<Revoked> {
+        let entry = self.revoked.get(certificate.serial())?;
+        Some(Revoked::new(certificate.name().alias().clone(), *entry))
     }
 
     /// Certificates it names.
@@ -205,69 +203,6 @@ impl fmt::Debug for RevocationList {
             .field("revoked", &self.revoked.len())
             .finish_non_exhaustive()
     }
-}
-
-fn check_signature(list: &CertificateList, root: &OrgRoot) -> Result<(), CrlError> {
-    let tbs = &list.tbs_cert_list;
-    if tbs.signature != list.signature_algorithm {
-        return Err(CrlError::Malformed);
-    }
-    if tbs.issuer != *root.subject() {
-        return Err(CrlError::OtherIssuer);
-    }
-    let algorithm: &'static dyn VerificationAlgorithm = match list.signature_algorithm.oid {
-        SHA256_WITH_RSA => &RSA_PKCS1_2048_8192_SHA256,
-        ECDSA_WITH_SHA256 => &ECDSA_P256_SHA256_ASN1,
-        _ => return Err(CrlError::BadSignature),
-    };
-    let signed = tbs.to_der().map_err(|_| CrlError::Malformed)?;
-    let signature = list.signature.as_bytes().ok_or(CrlError::Malformed)?;
-    UnparsedPublicKey::new(algorithm, root.public_key())
-        .verify(&signed, signature)
-        .map_err(|_| CrlError::BadSignature)
-}
-
-/// The reason code (RFC 5280, 5.3.1) of an entry.
-fn revocation(entry: &RevokedCert) -> Revocation {
-    let extensions = entry.crl_entry_extensions.as_deref().unwrap_or_default();
-    let changed = extensions
-        .iter()
-        .filter(|extension| extension.extn_id == REASON_CODE)
-        .filter_map(|extension| CrlReason::from_der(extension.extn_value.as_bytes()).ok())
-        .any(|reason| reason == CrlReason::AffiliationChanged);
-    match changed {
-        true => Revocation::Outdated,
-        false => Revocation::Other,
-    }
-}
-
-fn refuse_unknown_critical(extensions: &[Extension]) -> Result<(), CrlError> {
-    let unknown = |extension: &&Extension| extension.critical && extension.extn_id != CRL_NUMBER;
-    match extensions.iter().find(unknown) {
-        Some(extension) => Err(CrlError::UnknownCritical {
-            oid: extension.extn_id.to_string(),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// Entry and list extensions other than the number are not critical in our lists; a critical
-/// one that is not understood must not be ignored (RFC 5280, 5.2).
-fn crl_number(extensions: Option<&Extensions>) -> Result<u64, CrlError> {
-    let extensions = extensions.map(Vec::as_slice).unwrap_or_default();
-    refuse_unknown_critical(extensions)?;
-    let number = extensions
-        .iter()
-        .find(|extension| extension.extn_id == CRL_NUMBER)
-        .and_then(|extension| CrlNumber::from_der(extension.extn_value.as_bytes()).ok())
-        .ok_or(CrlError::Malformed)?;
-    let bytes = number.0.as_bytes();
-    if bytes.len() > 8 {
-        return Err(CrlError::Malformed);
-    }
-    Ok(bytes
-        .iter()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

@@ -69,3 +69,31 @@ pub const MAX_CERTIFICATE_BYTES: usize = 8 * 1024;
 
 /// TCP port of the auth server.
 pub const AUTH_SERVER_PORT: u16 = 12565;
+
+/// Addresses that a device announces: a few interfaces in two families.
+pub const MAX_ANNOUNCED_ADDRESSES: usize = 16;
+
+/// Bytes of such an address: a host name (RFC 1035, 2.3.4), a colon and a port.
+pub const MAX_ANNOUNCED_ADDRESS_BYTES: usize = 253 + 6;
+
+/// Shares that a device announces.
+pub const MAX_ANNOUNCED_SHARES: usize = 64;
+
+/// Bytes of the name of such a share.
+pub const MAX_ANNOUNCED_SHARE_BYTES: usize = 64;
+
+/// Suites that a device announces: more than there are.
+pub const MAX_ANNOUNCED_SUITES: usize = 16;
+
+/// Bytes of the name of such a suite.
+pub const MAX_ANNOUNCED_SUITE_BYTES: usize = 32;
+
+/// Devices of one person that are online: more than anybody runs at once.
+pub const MAX_DEVICES_ONLINE: usize = 64;
+
+/// Bytes of the auth server's answer to where one person is: 1 KiB for each of so many devices.
+pub const MAX_PERSON_LISTING_BYTES: usize = 64 * 1024;
+
+/// Bytes of its answer to who is online: 7,040 devices with 700 bytes each, and besides as much as 180
+/// people can be shown with at most.
+pub const MAX_LISTING_BYTES: usize = 16 * 1024 * 1024;

@@ -1,44 +1,42 @@
-//! The auth server as a peer sees it: login, root certificate, revocation list.
+//! The auth servers as a peer sees them: login, root certificate, revocation list.
 
 pub mod account;
+mod connecting;
 pub mod directory;
 mod events;
+mod exchange;
 mod first_contact;
+mod intake;
 mod refusals;
 mod unreachable;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::crl::RevocationList;
 use common::handshake::provider;
 use common::identity::{DeviceName, OrgRoot};
-use common::limits::{AUTH_SERVER_PORT, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES};
-use common::name::Escaped;
-use rustls::pki_types::UnixTime;
+use common::limits::MAX_CERTIFICATE_BYTES;
 use serde::Serialize;
-use ureq::http::{Request, Response, StatusCode, Uri, header};
+use ureq::Agent;
+use ureq::http::StatusCode;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider};
-use ureq::{Agent, Body, Error as HttpError};
-use zeroize::Zeroizing;
 
+pub use events::{Heard, Stream};
 pub use first_contact::fetch_root;
 
 use crate::device_key::DeviceKey;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
+use crate::servers::Servers;
+use connecting::agent;
 use refusals::PASSWORD_MUST_CHANGE;
-use unreachable::failed;
 
-/// Seconds for a whole exchange with the server, a slow password hash included.
-const EXCHANGE_SECS: u64 = 30;
+/// For a whole exchange with the server, a slow password hash included.
+const EXCHANGE: Duration = Duration::from_secs(30);
 
-/// Seconds to connect.
-const CONNECT_SECS: u64 = 5;
-
-/// An auth server whose certificate is verified against the org root.
+/// The auth servers, whose certificates are verified against the org root.
 #[derive(Debug, Clone)]
 pub struct AuthClient {
-    base: String,
+    servers: Servers,
     agent: Agent,
 }
 
@@ -76,42 +74,6 @@ fn device_name() -> Option<String> {
     Some(name.ok()?.to_string())
 }
 
-/// Brings a server's address into the form `https://HOST:PORT`.
-///
-/// # Errors
-/// When it is not an HTTPS address.
-pub fn normalise(url: &str) -> Result<String, Failure> {
-    let wrong = || {
-        Failure::new(
-            Exit::Usage,
-            format!("{} is not the address of an auth server", Escaped(url)),
-        )
-        .hint("write https://HOST or https://HOST:PORT")
-    };
-    let uri: Uri = url.trim().parse().map_err(|_| wrong())?;
-    let plain = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
-    let authority = uri.authority().ok_or_else(wrong)?;
-    if uri.scheme_str() != Some("https") || !plain || authority.as_str().contains('@') {
-        return Err(wrong());
-    }
-    let port = authority.port_u16().unwrap_or(AUTH_SERVER_PORT);
-    Ok(format!("https://{}:{port}", authority.host()))
-}
-
-fn agent(tls: TlsConfig) -> Agent {
-    Agent::config_builder()
-        .tls_config(tls)
-        .https_only(true)
-        .proxy(None)
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(CONNECT_SECS)))
-        .timeout_global(Some(Duration::from_secs(EXCHANGE_SECS)))
-        .user_agent("orgshare-peer")
-        .build()
-        .into()
-}
-
 fn tls() -> TlsConfigBuilder {
     TlsConfig::builder()
         .provider(TlsProvider::Rustls)
@@ -124,19 +86,19 @@ fn believing(root: &OrgRoot) -> TlsConfigBuilder {
 }
 
 impl AuthClient {
-    /// The server at `base`, trusted only with a certificate from `root`.
-    pub fn new(base: &str, root: &OrgRoot) -> Self {
+    /// These servers, trusted only with a certificate from `root`.
+    pub fn new(servers: &Servers, root: &OrgRoot) -> Self {
         Self {
-            base: base.to_owned(),
+            servers: servers.clone(),
             agent: agent(believing(root).build()),
         }
     }
 
-    /// The same server, to which this device shows who it is.
-    pub fn with_device(base: &str, root: &OrgRoot, device: &DeviceKey) -> Self {
+    /// The same servers, to which this device shows who it is.
+    pub fn with_device(servers: &Servers, root: &OrgRoot, device: &DeviceKey) -> Self {
         let own = Some(device.client_certificate());
         Self {
-            base: base.to_owned(),
+            servers: servers.clone(),
             agent: agent(believing(root).client_cert(own).build()),
         }
     }
@@ -152,22 +114,19 @@ impl AuthClient {
             csr,
             device: device_name(),
         };
-        let response = self.send_json("POST", "/verify", &login)?;
-        match response.status() {
-            StatusCode::OK => {
-                let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
-                String::from_utf8(bytes)
-                    .map(LoginAnswer::Certificate)
-                    .map_err(|_| self.nonsense())
-            }
+        let mut answer = self.send_json("POST", "/verify", &login)?;
+        match answer.status() {
+            StatusCode::OK => answer
+                .text(MAX_CERTIFICATE_BYTES)
+                .map(LoginAnswer::Certificate),
             StatusCode::UNAUTHORIZED => Ok(LoginAnswer::Unauthorized),
-            StatusCode::FORBIDDEN => match self.problem(response) {
+            StatusCode::FORBIDDEN => match answer.problem() {
                 Some(problem) if problem.kind == PASSWORD_MUST_CHANGE => {
                     Ok(LoginAnswer::NewPasswordNeeded)
                 }
-                _ => Err(self.nonsense()),
+                _ => Err(answer.nonsense()),
             },
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
     }
 
@@ -177,77 +136,14 @@ impl AuthClient {
     /// # Errors
     /// When the server refuses, is busy, cannot be reached, or answers nonsense.
     pub fn renew(&self, csr: &str) -> Result<String, Failure> {
-        let response = self.send_json("POST", "/renew", &Renewal { csr })?;
-        match response.status() {
-            StatusCode::OK => {
-                let bytes = self.body(response, MAX_CERTIFICATE_BYTES)?;
-                String::from_utf8(bytes).map_err(|_| self.nonsense())
-            }
+        let mut answer = self.send_json("POST", "/renew", &Renewal { csr })?;
+        match answer.status() {
+            StatusCode::OK => answer.text(MAX_CERTIFICATE_BYTES),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not renew", response))
+                Err(answer.turned_away("does not renew"))
             }
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
-    }
-
-    /// Sends a body that is wiped afterwards.
-    fn send_json(
-        &self,
-        method: &str,
-        path: &str,
-        value: &impl Serialize,
-    ) -> Result<Response<Body>, Failure> {
-        let body = serde_json::to_vec(value)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.as_slice())
-            .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-        self.agent.run(request).map_err(|error| self.failed(&error))
-    }
-
-    /// Fetches the revocation list if it is newer than the one held: `None` when it is not.
-    ///
-    /// # Errors
-    /// When the server cannot be reached, or its list is refused: the one held stays in force.
-    pub fn newer_crl(
-        &self,
-        root: &OrgRoot,
-        held: Option<&RevocationList>,
-        now: UnixTime,
-    ) -> Result<Option<RevocationList>, Failure> {
-        let mut request = self.agent.get(format!("{}/root.crl", self.base));
-        if let Some(held) = held {
-            request = request.header(header::IF_NONE_MATCH, format!("\"{}\"", held.number()));
-        }
-        let response = request.call().map_err(|error| self.failed(&error))?;
-        match response.status() {
-            StatusCode::OK => {
-                let der = self.body(response, MAX_CRL_BYTES)?;
-                let number = held.map(RevocationList::number);
-                RevocationList::accept(der.into(), root, now, number)
-                    .map(Some)
-                    .map_err(|error| Failure::new(Exit::NotTrusted, error.to_string()))
-            }
-            StatusCode::NOT_MODIFIED => Ok(None),
-            _ => Err(self.refused(response)),
-        }
-    }
-
-    fn body(&self, response: Response<Body>, limit: usize) -> Result<Vec<u8>, Failure> {
-        response
-            .into_body()
-            .into_with_config()
-            .limit(u64::try_from(limit).unwrap_or(u64::MAX))
-            .read_to_vec()
-            .map_err(|error| self.failed(&error))
-    }
-
-    fn failed(&self, error: &HttpError) -> Failure {
-        failed(&self.base, error)
     }
 }
 
@@ -264,27 +160,5 @@ mod tests {
             .map(|group| group.name())
             .collect();
         assert_eq!(groups.first(), Some(&NamedGroup::X25519MLKEM768));
-    }
-
-    #[test]
-    fn only_https_addresses_name_an_auth_server() {
-        for (text, base) in [
-            ("https://auth.example", "https://auth.example:12565"),
-            ("https://auth.example:443/", "https://auth.example:443"),
-            (" https://[::1]:9 ", "https://[::1]:9"),
-        ] {
-            assert_eq!(normalise(text).as_deref(), Ok(base), "{text}");
-        }
-        for text in [
-            "",
-            "auth.example",
-            "http://auth.example",
-            "https://a/b",
-            "https://u@a",
-            "file:///x",
-            "https://a?b",
-        ] {
-            assert_eq!(normalise(text).unwrap_err().exit, Exit::Usage, "{text}");
-        }
     }
 }

@@ -106,7 +106,7 @@ pub enum Command {
     },
     /// Log in: get a certificate for this device.
     #[command(
-        after_help = "EXAMPLES\n  peer login alice\n  peer login alice --password-file - < password"
+        after_help = "EXAMPLES\n  peer login alice\n  peer login alice --password-file - < password\n  peer login alice --server https://auth.example --server https://auth2.example"
     )]
     Login {
         /// Your name in the organisation; asked for when left out.
@@ -121,9 +121,15 @@ pub enum Command {
         /// Kind of the device's key.
         #[arg(long, value_enum, default_value_t = KeyType::Rsa3072, env = "ORGSHARE_KEY_TYPE")]
         key_type: KeyType,
-        /// The auth server, when the organisation put only the root certificate on this device.
-        #[arg(long, value_name = "URL", env = "ORGSHARE_SERVER")]
-        server: Option<String>,
+        /// The auth server, when the organisation put only the root certificate on this device; again
+        /// for others, to be asked when the one before cannot be reached. They are kept.
+        #[arg(
+            long = "server",
+            value_name = "URL",
+            env = "ORGSHARE_SERVER",
+            value_delimiter = ','
+        )]
+        servers: Vec<String>,
     },
     /// Get the next certificate now; without this, it is got when two thirds of its life are over.
     Renew,

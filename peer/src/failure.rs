@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use common::crl::Revoked;
 use common::handshake::{Distrust, HandshakeError, Refusal};
 use common::identity::IdentityError;
 use common::name::Escaped;
@@ -144,6 +145,14 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
+/// What whoever was revoked can do.
+pub const LOG_IN_OR_ASK: &str = "log in again with peer login, or ask your administrator";
+
+/// This device's own certificate is on the revocation list.
+pub fn own_revoked(revoked: &Revoked) -> Failure {
+    Failure::new(Exit::NotTrusted, format!("{revoked}: peers refuse it")).hint(LOG_IN_OR_ASK)
+}
+
 /// A handshake with `peer` (as the user named it) failed.
 pub fn from_handshake(peer: &str, error: &HandshakeError) -> Failure {
     match error {
@@ -170,7 +179,9 @@ fn from_distrust(peer: &str, reason: &Distrust) -> Failure {
             failure.hint("do not send anything there; tell your administrator")
         }
         Distrust::Expired => failure.hint("the person there must log in again"),
-        Distrust::Revoked => failure.hint("ask your administrator"),
+        Distrust::Revoked(_) => {
+            failure.hint("the person there must log in again, or ask your administrator")
+        }
         Distrust::NotYetValid => failure,
         Distrust::CrlStale => failure.hint("connect to the auth server to renew it"),
         Distrust::WrongMember { .. } => failure.hint("check the port, or leave --expect out"),
@@ -189,7 +200,7 @@ fn from_refusal(peer: &str, refusal: Refusal) -> Failure {
         Refusal::NotReady(_) => {
             failure(Exit::Temporary).hint("the person there must log in again or go online")
         }
-        Refusal::Revoked => failure(Exit::NotTrusted).hint("ask your administrator"),
+        Refusal::Revoked => failure(Exit::NotTrusted).hint(LOG_IN_OR_ASK),
         Refusal::Expired => {
             failure(Exit::NotLoggedIn).hint("log in again with peer login, and check the clock")
         }
@@ -227,6 +238,7 @@ pub fn from_error_code(path: &str, code: ErrorCode) -> Failure {
         ErrorCode::IsDirectory => failure.hint("ask for one file in it"),
         ErrorCode::SourceChanged | ErrorCode::Busy => failure.hint("run the command again"),
         ErrorCode::Expired => failure.hint("log in again with peer login"),
+        ErrorCode::Revoked => failure.hint(LOG_IN_OR_ASK),
         ErrorCode::CrlStale => failure.hint("the person there must go online"),
         _ => failure,
     }

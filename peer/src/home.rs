@@ -77,14 +77,24 @@ impl Home {
         self.data.join("device.lock")
     }
 
+    /// What the one program has locked that tells others that this device is online.
+    pub fn announcer_lock(&self) -> PathBuf {
+        self.data.join("announcer.lock")
+    }
+
     /// The newest revocation list accepted, DER.
     pub fn crl(&self) -> PathBuf {
         self.data.join("root.crl")
     }
 
-    /// Which auth server, and who logged in.
+    /// Which auth servers, and who logged in.
     pub fn account(&self) -> PathBuf {
         self.data.join("account.toml")
+    }
+
+    /// Which auth server answered last.
+    pub fn answered(&self) -> PathBuf {
+        self.data.join("answered.toml")
     }
 
     /// Makes the folder, for its owner only, when it is not there.
@@ -157,16 +167,33 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When it cannot be made or locked.
 pub fn lock(path: &Path) -> Result<File, Failure> {
-    let failed = |error: &io::Error| Failure::file(path, error);
-    let file = OpenOptions::new()
+    let file = lock_file(path)?;
+    flock(&file, FlockOperation::LockExclusive)
+        .map_err(|error| Failure::file(path, &error.into()))?;
+    Ok(file)
+}
+
+/// The same without waiting; `None` when somebody holds the lock.
+///
+/// # Errors
+/// When it cannot be made or locked.
+pub fn try_lock(path: &Path) -> Result<Option<File>, Failure> {
+    let file = lock_file(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(error) if error == rustix::io::Errno::WOULDBLOCK => Ok(None),
+        Err(error) => Err(Failure::file(path, &error.into())),
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, Failure> {
+    OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|error| failed(&error))?;
-    flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(&error.into()))?;
-    Ok(file)
+        .map_err(|error| Failure::file(path, &error))
 }
 
 /// Reads a small file; `None` when there is none.

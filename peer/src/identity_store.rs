@@ -11,21 +11,42 @@ use common::limits::MAX_CRL_BYTES;
 use pem::Pem;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use crate::device_key::DeviceKey;
 use crate::failure::{Exit, Failure};
 use crate::home::{self, Home};
+use crate::servers::{Alarm, Servers};
 
-/// The auth server of this device and who is logged in.
+/// The auth servers of this device and who is logged in.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// `https://HOST:PORT`.
-    pub server: Option<String>,
+    /// Each `https://HOST:PORT`; the first one is asked first.
+    #[serde(
+        default,
+        alias = "server",
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub servers: Vec<String>,
     /// Who logged in last.
     pub alias: Option<String>,
+}
+
+/// As long as there was only one, it stood alone.
+fn one_or_several<'de, D: Deserializer<'de>>(kept: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Kept::deserialize(kept)? {
+        Kept::One(one) => vec![one],
+        Kept::Several(several) => several,
+    })
 }
 
 /// The files of one [`Home`], read and written as values.
@@ -89,7 +110,15 @@ impl IdentityStore {
         home::write_private(&self.home.root(), pem.as_bytes())
     }
 
-    /// Server and alias; empty when nothing was kept.
+    /// The auth servers, if any are known.
+    ///
+    /// # Errors
+    /// When what was kept is damaged.
+    pub fn servers(&self, alarm: Alarm) -> Result<Option<Servers>, Failure> {
+        Servers::new(&self.account()?.servers, self.home.answered(), alarm)
+    }
+
+    /// Servers and alias; empty when nothing was kept.
     ///
     /// # Errors
     /// When the file is damaged.
@@ -107,7 +136,7 @@ impl IdentityStore {
         })
     }
 
-    /// Keeps server and alias.
+    /// Keeps servers and alias.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -174,6 +203,16 @@ impl IdentityStore {
         home::lock(&self.home.device_lock())
     }
 
+    /// The right to tell others where this device listens, until it is dropped; `None` while another
+    /// program on this device has it.
+    ///
+    /// # Errors
+    /// When there is no place to lock.
+    pub fn lock_announcing(&self) -> Result<Option<File>, Failure> {
+        self.home.create()?;
+        home::try_lock(&self.home.announcer_lock())
+    }
+
     /// Keeps private key and certificate. The caller holds the [`lock`](Self::lock).
     ///
     /// # Errors
@@ -224,4 +263,34 @@ pub fn trust(root: &OrgRoot, crl: RevocationList) -> Result<Arc<Trust>, Failure>
     Trust::new(root.clone(), crl)
         .map(Arc::new)
         .map_err(|error| Failure::new(Exit::LocalFile, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<Account> {
+        toml::from_str(text).ok()
+    }
+
+    #[test]
+    fn an_account_has_one_server_or_several() {
+        let old = read("server = \"https://a:1\"\nalias = \"alice\"").unwrap();
+        assert_eq!(old.servers, ["https://a:1"]);
+        assert_eq!(old.alias.as_deref(), Some("alice"));
+        let several = Account {
+            servers: vec!["https://a:1".into(), "https://b:1".into()],
+            alias: None,
+        };
+        let kept = toml::to_string(&several).unwrap();
+        assert_eq!(read(&kept).unwrap().servers, several.servers);
+        assert!(read("").unwrap().servers.is_empty());
+        for odd in [
+            "server = 1",
+            "servers = [1]",
+            "server = \"a\"\nservers = [\"b\"]",
+        ] {
+            assert!(read(odd).is_none(), "{odd}");
+        }
+    }
 }

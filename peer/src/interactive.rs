@@ -49,6 +49,7 @@ pub fn run(store: &IdentityStore, common: &Common, listen: &Listen) -> Result<()
             Ok(()) => {}
             Err(failure) if failure == input_ended() => {
                 ui::farewell(Some(FAREWELL));
+                signals::do_before_end();
                 return Ok(());
             }
             Err(failure) => ui::error(&failure),
@@ -72,7 +73,7 @@ fn first_trust(store: &IdentityStore) -> Result<(), Failure> {
 
 fn log_in(store: &IdentityStore) -> Result<(), Failure> {
     let root = store.root()?;
-    let server = login::server(store, None)?;
+    let servers = login::servers(store, &[])?;
     let mut request = None;
     let unauthorized = |_: &Failure| ui::note("Unauthorized");
     let login = Tries::Typed.until_right(unauthorized, || {
@@ -80,7 +81,7 @@ fn log_in(store: &IdentityStore) -> Result<(), Failure> {
         let password = prompt::hidden("Please enter your password: ")?;
         let member = Member {
             root: &root,
-            server: &server,
+            servers: &servers,
             alias: &alias,
         };
         let request = KeyRequest::kept(&mut request, KeyType::Rsa3072)?;

@@ -19,6 +19,7 @@ pub mod options;
 pub mod renewal;
 pub mod revalidation;
 pub mod run;
+pub mod servers;
 pub mod share;
 pub mod signals;
 pub mod transfer;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use common::crl::RevocationList;
-use common::handshake::{Trust, VerifiedPeer};
+use common::handshake::{Credentials, Distrust, Trust, VerifiedPeer};
 use common::identity::OrgRoot;
 
 use crate::auth_client::AuthClient;
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, own_revoked};
 use crate::identity_store::{IdentityStore, trust};
 use crate::offline::Course;
+use crate::renewal;
+use crate::servers::Servers;
 
 /// A question to the auth server under way.
 type Question = JoinHandle<Result<Option<RevocationList>, Failure>>;
@@ -33,10 +35,10 @@ impl Revalidation {
     pub fn start(
         store: &IdentityStore,
         root: &OrgRoot,
-        server: Option<&str>,
+        servers: Option<&Servers>,
     ) -> Result<Self, Failure> {
         let held = store.crl(root)?;
-        let question = server.map(|server| ask(server, root, held.clone()));
+        let question = servers.map(|servers| ask(servers, root, held.clone()));
         match held.filter(|list| list.is_fresh(clock::now())) {
             Some(list) => Ok(Self {
                 store: store.clone(),
@@ -60,6 +62,21 @@ impl Revalidation {
     /// What to trust now.
     pub fn trust(&self) -> Arc<Trust> {
         self.trust.clone()
+    }
+
+    /// What this device presents, renewed first if that is due. One that was revoked is presented to
+    /// nobody.
+    ///
+    /// # Errors
+    /// When nobody is logged in, or the certificate serves no more and cannot be renewed.
+    pub fn own(&self, servers: Option<&Servers>) -> Result<Arc<Credentials>, Failure> {
+        let crl = self.trust.crl();
+        let own = renewal::ready(&self.store, &self.root, servers, crl, clock::now())?;
+        let certificate = own.certificate();
+        match crl.revoked(certificate) {
+            Some(revoked) if crl.is_ended(certificate.serial()) => Err(own_revoked(&revoked)),
+            _ => Ok(own),
+        }
     }
 
     /// Waits for the answer, for a reason to doubt the list held; whether there was a newer one.
@@ -92,14 +109,18 @@ impl Revalidation {
         self.trust
             .check_again(peer, clock::now())
             .map_err(|reason| {
-                Failure::new(Exit::NotTrusted, format!("{alias}: {reason}"))
+                let told = match &reason {
+                    Distrust::Revoked(Some(revoked)) => revoked.to_string(),
+                    other => format!("{alias}: {other}"),
+                };
+                Failure::new(Exit::NotTrusted, told)
                     .hint("nothing was kept; ask your administrator")
             })
     }
 }
 
-fn ask(server: &str, root: &OrgRoot, held: Option<RevocationList>) -> Question {
-    let client = AuthClient::new(server, root);
+fn ask(servers: &Servers, root: &OrgRoot, held: Option<RevocationList>) -> Question {
+    let client = AuthClient::new(servers, root);
     let root = root.clone();
     thread::spawn(move || client.newer_crl(&root, held.as_ref(), clock::now()))
 }

@@ -1,9 +1,12 @@
 //! From the command line to an exit code.
 
+use std::env;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::CommandFactory;
 use rustix::fs::Mode;
 use rustix::process::umask;
 
@@ -36,6 +39,13 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     forbid_core_dumps();
     raise_file_limit();
     signals::install().map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+    if let Some(folder) = named_folder(&cli.global) {
+        let command = Cli::command();
+        let names = command
+            .get_subcommands()
+            .map(|one| one.get_name().to_owned());
+        ui::commands_need(folder, names);
+    }
     let store = IdentityStore::new(Home::locate(cli.global.dir.clone())?);
     let common = common(&cli.global);
     let Some(command) = &cli.command else {
@@ -50,7 +60,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
             password_file,
             new_password_file,
             key_type,
-            server,
+            servers,
         } => {
             let login = Login {
                 alias: alias.as_deref(),
@@ -58,7 +68,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
                 password_file: password_file.as_deref(),
                 new_password_file: new_password_file.as_deref(),
                 key_type: *key_type,
-                server: server.as_deref(),
+                servers,
             };
             tell(&common, &login::run(&store, &login)?);
         }
@@ -96,10 +106,14 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
             };
             serve::run(&store, &common, offer)?;
         }
-        Command::Peers { json } => match peers::run(&store, *json)? {
-            Some(lines) => ui::data(&lines)?,
-            None => tell(&common, "nobody is online"),
-        },
+        Command::Peers { json } => {
+            let shown = peers::run(&store, *json)?;
+            shown.warning.iter().for_each(|line| ui::warn(line));
+            match shown.lines {
+                Some(lines) => ui::data(&lines)?,
+                None => tell(&common, "nobody is online"),
+            }
+        }
         Command::Get {
             operands,
             expect,
@@ -117,6 +131,13 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The folder that has to be named in each command; one in the environment has not.
+fn named_folder(global: &Global) -> Option<&Path> {
+    let folder = global.dir.as_deref()?;
+    let known = env::var_os("ORGSHARE_DIR").is_some_and(|known| known == folder.as_os_str());
+    (!known).then_some(folder)
 }
 
 fn bare(store: &IdentityStore, common: &Common, cli: &Cli) -> Result<(), Failure> {

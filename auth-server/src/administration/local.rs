@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::identity::{Alias, Role};
-use root_ca::{RevocationReason, Serial};
+use root_ca::Serial;
 use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    AdminError, Administration, Answer, CertificateView, GivenRole, Imported, NewPassword,
-    Newcomer, OneTimePassword, UserView,
+    AdminError, Administration, Answer, CertificateView, GivenReason, GivenRole, Imported,
+    NewPassword, Newcomer, OneTimePassword, UserView,
 };
 use crate::audit::{Action, Actor, AuditPage, Event};
 use crate::denials::Denials;
@@ -246,12 +246,8 @@ impl Administration for Local {
         Box::pin(self.change(alias, UserChange::Disable))
     }
 
-    fn revoke_user<'a>(
-        &'a self,
-        alias: &'a Alias,
-        reason: RevocationReason,
-    ) -> Answer<'a, Option<u64>> {
-        Box::pin(self.change(alias, UserChange::Revoke(reason)))
+    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: GivenReason) -> Answer<'a, Option<u64>> {
+        Box::pin(self.change(alias, UserChange::Revoke(reason.get())))
     }
 
     fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool> {
@@ -291,12 +287,15 @@ impl Administration for Local {
     fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
-        reason: RevocationReason,
+        reason: GivenReason,
     ) -> Answer<'a, Option<u64>> {
         let object = format!("{serial} ({reason})");
         Box::pin(self.order(Action::RevokeCertificate, object, async move {
             let now = OffsetDateTime::now_utc();
-            Ok(self.store.revoke(serial, reason, &self.by, now).await?)
+            Ok(self
+                .store
+                .revoke(serial, reason.get(), &self.by, now)
+                .await?)
         }))
     }
 

@@ -5,6 +5,7 @@
 mod crl;
 mod local;
 mod read_log;
+mod reason;
 mod records;
 mod refusals;
 pub mod remote;
@@ -16,13 +17,14 @@ use std::future::Future;
 use std::pin::Pin;
 
 use common::identity::Alias;
-use root_ca::{RevocationReason, Serial};
+use root_ca::Serial;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use crl::{CrlEntryView, CrlView};
 pub use local::Local;
 pub use read_log::{AUDIT_PAGE, Unverified, read_log, verify_log};
+pub use reason::{GivenReason, ReasonError};
 pub use records::{CertificateState, CertificateView, Newcomer, UserView};
 pub use remote::Remote;
 pub use roles::{BUILT_IN_ROLES, GivenRole, UnknownRole};
@@ -155,11 +157,7 @@ pub trait Administration: Send + Sync {
 
     /// Blocks a person whose certificates are to be trusted no more, for that reason. What is revoked
     /// already keeps its own. Says how many were revoked, and nothing when nothing was left to be done.
-    fn revoke_user<'a>(
-        &'a self,
-        alias: &'a Alias,
-        reason: RevocationReason,
-    ) -> Answer<'a, Option<u64>>;
+    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: GivenReason) -> Answer<'a, Option<u64>>;
 
     /// Forgets a person's failed logins; says whether there were any.
     fn unlock<'a>(&'a self, alias: &'a Alias) -> Answer<'a, bool>;
@@ -181,7 +179,7 @@ pub trait Administration: Send + Sync {
     fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
-        reason: RevocationReason,
+        reason: GivenReason,
     ) -> Answer<'a, Option<u64>>;
 
     /// The CRL that was signed last.

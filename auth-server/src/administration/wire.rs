@@ -2,13 +2,13 @@
 //! Unknown fields are refused.
 
 use common::identity::{Alias, Role};
-use root_ca::{RevocationReason, Serial, UnknownReason};
+use root_ca::Serial;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{NewPassword, OneTimePassword, text};
+use super::{GivenReason, NewPassword, OneTimePassword, ReasonError, text};
 
 /// `POST /admin/users`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -65,23 +65,23 @@ pub struct SetRole {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
-    /// Why: `unspecified`, `keyCompromise`, `affiliationChanged`, `superseded`,
-    /// `cessationOfOperation` or `privilegeWithdrawn` (RFC 5280).
+    /// Why: `unspecified`, `keyCompromise`, `superseded`, `cessationOfOperation` or
+    /// `privilegeWithdrawn` (RFC 5280).
     reason: String,
 }
 
 impl Revoke {
     /// For that reason.
-    pub fn new(reason: RevocationReason) -> Self {
-        let reason = reason.name().to_owned();
+    pub fn new(reason: GivenReason) -> Self {
+        let reason = reason.to_string();
         Self { reason }
     }
 
     /// Why.
     ///
     /// # Errors
-    /// When there is no such reason.
-    pub fn reason(&self) -> Result<RevocationReason, UnknownReason> {
+    /// When nothing is revoked for it.
+    pub fn reason(&self) -> Result<GivenReason, ReasonError> {
         self.reason.parse()
     }
 }

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use common::identity::{Alias, Role};
-use root_ca::RevocationReason;
 
+use crate::administration::GivenReason;
 use crate::options::names::{GivenSerial, alias, role, serial};
 
 /// Certificates in which state; without any of these, those that are valid.
@@ -65,10 +65,10 @@ pub enum CertCommand {
         /// The number of one of its certificates
         #[arg(value_parser = serial)]
         serial: GivenSerial,
-        /// Why: unspecified, keyCompromise (for a lost laptop), affiliationChanged, superseded,
-        /// cessationOfOperation or privilegeWithdrawn
+        /// Why: unspecified, keyCompromise (for a lost laptop), superseded, cessationOfOperation or
+        /// privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]
-        reason: RevocationReason,
+        reason: GivenReason,
     },
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use common::identity::{Alias, Role};
-use root_ca::RevocationReason;
 
+use crate::administration::GivenReason;
 use crate::options::names::{alias, role};
 
 /// Where a new password comes from.
@@ -114,10 +114,10 @@ pub enum UserCommand {
         /// Who
         #[arg(value_parser = alias)]
         alias: Alias,
-        /// Why: unspecified, keyCompromise (for a lost laptop), affiliationChanged, superseded,
-        /// cessationOfOperation or privilegeWithdrawn
+        /// Why: unspecified, keyCompromise (for a lost laptop), superseded, cessationOfOperation or
+        /// privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]
-        reason: RevocationReason,
+        reason: GivenReason,
     },
     /// Remove a user for good and revoke all current certificates; the alias is never given again
     ///

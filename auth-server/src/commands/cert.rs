@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use common::identity::{Alias, DeviceName, Role};
-use root_ca::{RevocationReason, Serial};
+use root_ca::Serial;
 use time::OffsetDateTime;
 
 use super::desk::Desk;
 use super::user::moment;
-use crate::administration::CertificateView;
+use crate::administration::{CertificateView, GivenReason};
 use crate::failure::Failure;
 use crate::options::{CertAction, CertList, Format, Which};
 use crate::store::CertificateFilter;
@@ -195,7 +195,7 @@ fn described(certificate: &CertificateView) -> String {
     lines.join("\n")
 }
 
-async fn revoke(desk: &Desk, serial: &Serial, reason: RevocationReason) -> Result<(), Failure> {
+async fn revoke(desk: &Desk, serial: &Serial, reason: GivenReason) -> Result<(), Failure> {
     // Asked before: it may be the very device that asks. What it lacks is for the order to say.
     let certificate = desk.administration().certificate(serial).await;
     let revoked = desk.administration().revoke_device(serial, reason).await?;

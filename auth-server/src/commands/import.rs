@@ -121,7 +121,7 @@ fn parse(table: &[u8], new_role: bool) -> Result<(Vec<Row>, Vec<Flaw>), Failure>
             Ok(record) => (line(record.position()), person(&record, new_role)),
             Err(error) => (
                 line(error.position()),
-                Err("is not text in UTF-8".to_owned()),
+                Err(vec!["is not text in UTF-8".to_owned()]),
             ),
         };
         match person {
@@ -131,7 +131,7 @@ fn parse(table: &[u8], new_role: bool) -> Result<(Vec<Row>, Vec<Flaw>), Failure>
                 }
                 None => rows.push((line, person)),
             },
-            Err(flaw) => flaws.push((line, flaw)),
+            Err(found) => flaws.extend(found.into_iter().map(|flaw| (line, flaw))),
         }
     }
     Ok((rows, flaws))
@@ -152,24 +152,34 @@ fn line(position: Option<&csv::Position>) -> u64 {
     position.map_or(0, csv::Position::line)
 }
 
-fn person(record: &StringRecord, may_be_new: bool) -> Result<Newcomer, String> {
+/// What a line says, or all that is wrong with it.
+fn person(record: &StringRecord, may_be_new: bool) -> Result<Newcomer, Vec<String>> {
     let fields: Vec<&str> = record.iter().collect();
     let [alias, role, name, email] = fields[..] else {
-        return Err(format!(
-            "has {} fields instead of {}",
-            fields.len(),
-            HEADER.len()
-        ));
+        let wrong = format!("has {} fields instead of {}", fields.len(), HEADER.len());
+        return Err(vec![wrong]);
     };
-    let details = details::checked(name, email).map_err(|error| error.to_string())?;
-    let alias = alias.parse().map_err(|error| format!("alias: {error}"))?;
-    let role = names::role(role).map_err(|error| format!("role: {error}"))?;
-    Ok(Newcomer {
-        alias,
-        role: GivenRole { role, may_be_new },
-        display_name: details.display_name,
-        email: details.email,
-    })
+    let mut flaws = Vec::new();
+    let alias = alias.parse().map_err(|error| format!("alias: {error}"));
+    let alias = kept(alias, &mut flaws);
+    let role = names::role(role).map_err(|error| format!("role: {error}"));
+    let role = kept(role, &mut flaws);
+    let details = |name, email| details::checked(name, email).map_err(|error| error.to_string());
+    let name = kept(details(name, ""), &mut flaws);
+    let email = kept(details("", email), &mut flaws);
+    match (alias, role, name, email) {
+        (Some(alias), Some(role), Some(name), Some(email)) => Ok(Newcomer {
+            alias,
+            role: GivenRole { role, may_be_new },
+            display_name: name.display_name,
+            email: email.email,
+        }),
+        _ => Err(flaws),
+    }
+}
+
+fn kept<T>(read: Result<T, String>, flaws: &mut Vec<String>) -> Option<T> {
+    read.map_err(|flaw| flaws.push(flaw)).ok()
 }
 
 /// Aliases that somebody has or had.
@@ -200,13 +210,14 @@ fn refuse(mut flaws: Vec<Flaw>) -> Result<(), Failure> {
     if flaws.is_empty() {
         return Ok(());
     }
-    flaws.sort();
+    flaws.sort_by_key(|(line, _)| *line);
     for (line, flaw) in flaws.iter().take(MAX_TOLD) {
         ui::message(&format!("line {line}: {}", ui::safe(flaw)));
     }
     if let Some(more @ 1..) = flaws.len().checked_sub(MAX_TOLD) {
         ui::message(&format!("and {more} more"));
     }
+    flaws.dedup_by_key(|(line, _)| *line);
     let wrong = match flaws.len() {
         1 => "one line is wrong".to_owned(),
         many => format!("{many} lines are wrong"),
@@ -246,6 +257,16 @@ mod tests {
             flaws("ann,member,,\nann,member,,\n")[0].1,
             "ann stands in line 2"
         );
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_line_is_told() {
+        let found = flaws("Ann,Boss,\u{202e}x,nobody\nbo,member,,nobody\n");
+        let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [2, 2, 2, 2, 3]);
+        assert!(found[0].1.starts_with("alias: ") && found[1].1.starts_with("role: "));
+        assert_ne!(found[2].1, found[3].1);
+        assert_eq!(found[3].1, found[4].1);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use super::unseal::open_authority;
 pub use reserve::{Reserved, reserve};
 
 use super::dialogue;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::denials::Denials;
 use crate::events::{Feed, Hub};
 use crate::failure::Failure;
@@ -68,9 +68,14 @@ pub async fn run(
     passphrase_file: Option<PathBuf>,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
+    // What is over the file is known before it is read, and what is wrong with it is told in that form.
+    let asked = config::log_format(&run.given).filter(|_| !run.add_users);
+    if let Some(format) = asked {
+        ui::start_log(format, false);
+    }
     let root = home.root()?;
     let config = home.config(&run.given)?;
-    if !run.add_users {
+    if !run.add_users && asked.is_none() {
         ui::start_log(config.log_format, false);
     }
     let store = home.store(&root).await?;

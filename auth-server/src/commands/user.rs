@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::{import, secrets};
 use crate::administration::wire::MAX_CERTIFICATES;
 use crate::administration::{
-    AdminError, BUILT_IN_ROLES, GivenRole, NewPassword, OneTimePassword, UserView,
+    AdminError, BUILT_IN_ROLES, GivenReason, GivenRole, NewPassword, OneTimePassword, UserView,
 };
 use crate::failure::Failure;
 use crate::options::{Consent, PasswordChoice, PasswordSource, UserAction};
@@ -206,7 +206,7 @@ async fn unlock(desk: &Desk, alias: &Alias) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn revoke(desk: &Desk, alias: &Alias, reason: RevocationReason) -> Result<(), Failure> {
+async fn revoke(desk: &Desk, alias: &Alias, reason: GivenReason) -> Result<(), Failure> {
     let administered = administers(desk, alias).await?;
     let revoked = desk.administration().revoke_user(alias, reason).await?;
     ui::message(&match revoked {
@@ -218,7 +218,7 @@ async fn revoke(desk: &Desk, alias: &Alias, reason: RevocationReason) -> Result<
             "{alias} was disabled already, and nothing was left to be revoked; nothing was changed."
         ),
     });
-    mention_earlier(desk, alias, reason).await;
+    mention_earlier(desk, alias, reason.get()).await;
     mention_vacancy(desk, administered).await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use root_ca::{Host, Profile, ProfileConfig};
 use time::Duration;
 
 use super::mistake::Mistake;
-use super::{Config, Origin, Shown, Value};
+use super::{Config, Given, Origin, Shown, Value};
 use crate::options::LogFormat;
 use crate::store::MAX_GRACE;
 
@@ -130,22 +130,25 @@ fn all<T>(
     parse: fn(&str) -> Result<T, String>,
 ) -> Option<Vec<T>> {
     let setting = shown.iter().find(|setting| setting.name == name)?;
-    let parsed: Result<Vec<T>, String> =
-        setting.value.texts.iter().map(|text| parse(text)).collect();
-    match parsed {
-        Ok(parsed) => Some(parsed),
-        Err(error) => {
-            let origin = setting.value.origin;
-            let named = match origin {
-                Origin::Flag => format!("--{}", flag(name)),
-                Origin::Environment => setting.variable.to_owned(),
-                Origin::File { .. } | Origin::Default => name.to_owned(),
-            };
-            let says = format!("{named}: {error}");
-            mistakes.push(Mistake { origin, says });
-            None
-        }
-    }
+    let origin = setting.value.origin;
+    let named = match origin {
+        Origin::Flag => format!("--{}", flag(name)),
+        Origin::Environment => setting.variable.to_owned(),
+        Origin::File { .. } | Origin::Default => name.to_owned(),
+    };
+    let texts = &setting.value.texts;
+    let parsed: Vec<T> = texts
+        .iter()
+        .filter_map(|text| match parse(text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let says = format!("{named}: {error}");
+                mistakes.push(Mistake { origin, says });
+                None
+            }
+        })
+        .collect();
+    (parsed.len() == texts.len()).then_some(parsed)
 }
 
 fn flag(name: &str) -> String {
@@ -218,6 +221,12 @@ pub fn parse_listen(text: &str) -> Result<Vec<String>, String> {
         .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
         .map(|_| vec![text.to_owned()])
         .ok_or_else(|| format!("{text:?}: write an address and a port, such as 0.0.0.0:12565"))
+}
+
+/// The form of the log that a flag or the environment asks for, if it is one.
+pub fn log_format(given: &Given) -> Option<LogFormat> {
+    let text = given.get("log_format")?.texts.first()?;
+    parse_log_format(text).ok()
 }
 
 fn parse_log_format(text: &str) -> Result<LogFormat, String> {

@@ -12,7 +12,7 @@ use std::path::Path;
 use root_ca::{Host, Profile};
 
 pub(crate) use keys::parse_time;
-pub use keys::{parse_lifetime, parse_listen};
+pub use keys::{log_format, parse_lifetime, parse_listen};
 pub use mistake::{Mistake, Mistakes};
 
 use crate::failure::Failure;
@@ -288,6 +288,15 @@ mod tests {
                         && parts.iter().all(|part| line.contains(part))),
                 "{text:?}: {found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn all_mistakes_of_a_list_are_told() {
+        let found = mistakes("hosts = ['a b', 'ok', '-', 'c d']\n");
+        assert_eq!(found.len(), 3, "{found:?}");
+        for (line, part) in found.iter().zip(["\"a b\"", "\"-\"", "\"c d\""]) {
+            assert!(line.starts_with("1:9:") && line.contains(part), "{line}");
         }
     }
 

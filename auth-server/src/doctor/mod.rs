@@ -1,6 +1,7 @@
 //! Whether everything is in order. Each check returns what it found and changes nothing.
 
 mod authority;
+mod events;
 mod files;
 mod server;
 
@@ -166,5 +167,7 @@ async fn served(
         Some(store) => store.census(now).await.ok().map(|census| census.crl_number),
         None => None,
     };
-    server::look(home, root, &config.listen, last, now).await
+    let mut found = server::look(home, root, &config.listen, last, now).await;
+    found.extend(events::look(home));
+    found
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use common::identity::Alias;
 use root_ca::Serial;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
@@ -92,9 +93,9 @@ impl Hub {
         self.change(|state| state.withdraw(device));
     }
 
-    /// Who is online, in JSON.
-    pub fn listing(&self) -> Bytes {
-        self.state().listing()
+    /// Who is online, or one person's devices that are, in JSON.
+    pub fn listing(&self, of: Option<&Alias>) -> Bytes {
+        self.state().listing(of)
     }
 
     /// Ends the streams and entries of those certificates.

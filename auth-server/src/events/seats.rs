@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use common::identity::Alias;
+use common::limits::MAX_DEVICES_ONLINE;
 use root_ca::Serial;
 use tokio::sync::{Notify, watch};
 
 use super::ring::{Kept, Ring};
-use crate::presence::{MAX_ENTRIES_PER_PERSON, Who};
+use crate::presence::Who;
 
 /// Streams of one device: what it runs at once, and those that it lost without the server's knowing yet.
 pub const MAX_STREAMS_PER_DEVICE: usize = 4;
 /// Streams of one person: one for each device that may be in the directory.
-pub const MAX_STREAMS_PER_PERSON: usize = MAX_ENTRIES_PER_PERSON;
+pub const MAX_STREAMS_PER_PERSON: usize = MAX_DEVICES_ONLINE;
 /// Events that a reader may be behind for longer than a moment, beside what it missed before it came: who
 /// takes so few of them does not read.
 const MAX_BEHIND: u64 = 256;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
+use common::identity::Alias;
 use root_ca::Serial;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
@@ -158,9 +159,12 @@ impl State {
         self.settle();
     }
 
-    /// Who is online, in JSON.
-    pub(super) fn listing(&mut self) -> Bytes {
-        self.directory.listing()
+    /// Who is online, or one person's devices that are, in JSON.
+    pub(super) fn listing(&mut self, of: Option<&Alias>) -> Bytes {
+        match of {
+            Some(alias) => self.directory.listing_of(alias),
+            None => self.directory.listing(),
+        }
     }
 
     /// Those certificates are good for nothing any more.

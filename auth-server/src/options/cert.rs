@@ -1,11 +1,12 @@
 //! `cert list|show|revoke`.
 
 use common::identity::{Alias, Role};
-use root_ca::{RevocationReason, Serial};
+use root_ca::Serial;
 use time::Duration;
 
 use super::Format;
 use super::names::GivenSerial;
+use crate::administration::GivenReason;
 use crate::cli::{CertCommand, CertFilterArgs};
 use crate::config::parse_time;
 use crate::failure::Failure;
@@ -50,7 +51,7 @@ pub enum CertAction {
     /// Show one.
     Show(Serial, Format),
     /// Revoke the device that has one.
-    Revoke(Serial, RevocationReason),
+    Revoke(Serial, GivenReason),
 }
 
 pub(super) fn cert(command: CertCommand) -> Result<CertAction, Failure> {

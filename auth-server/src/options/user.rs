@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use common::identity::{Alias, Role};
-use root_ca::RevocationReason;
-
 use super::Format;
-use crate::administration::GivenRole;
+use crate::administration::{GivenReason, GivenRole};
 use crate::cli::{PasswordArgs, UserCommand};
 use crate::failure::Failure;
 use crate::terminal;
+use common::identity::{Alias, Role};
 
 /// Where a new password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +68,7 @@ pub enum UserAction {
     /// Forget failed logins.
     Unlock(Alias),
     /// Revoke all certificates of one, and block.
-    Revoke(Alias, RevocationReason),
+    Revoke(Alias, GivenReason),
     /// Remove one for good.
     Remove(Alias, Consent),
 }

@@ -2,19 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use common::limits::{
+    MAX_ANNOUNCED_ADDRESSES, MAX_ANNOUNCED_SHARE_BYTES, MAX_ANNOUNCED_SHARES,
+    MAX_ANNOUNCED_SUITE_BYTES, MAX_ANNOUNCED_SUITES,
+};
 use common::name::RemotePath;
 use serde::Deserialize;
 
-/// Addresses of one device: a few interfaces in two families.
-const MAX_ADDRESSES: usize = 16;
-/// Shares that one device tells of.
-const MAX_SHARES: usize = 64;
-/// Bytes of a share's name.
-const MAX_SHARE_BYTES: usize = 64;
-/// Suites: more than there are.
-const MAX_SUITES: usize = 16;
-/// Bytes of a suite's name.
-const MAX_SUITE_BYTES: usize = 32;
 /// Characters of a host name (RFC 1035, 2.3.4) and of each of its labels.
 const MAX_HOST_CHARS: usize = 253;
 const MAX_HOST_LABEL_CHARS: usize = 63;
@@ -82,21 +76,21 @@ struct List {
 const ADDRESSES: List = List {
     field: "addresses",
     least: 1,
-    most: MAX_ADDRESSES,
+    most: MAX_ANNOUNCED_ADDRESSES,
     form: "an address is IP:PORT, [IP]:PORT or HOST:PORT, and can be dialled",
     check: address,
 };
 const SHARES: List = List {
     field: "shares",
     least: 0,
-    most: MAX_SHARES,
+    most: MAX_ANNOUNCED_SHARES,
     form: "a share is the first part of a path, of at most 64 bytes",
     check: share,
 };
 const SUITES: List = List {
     field: "suites",
     least: 0,
-    most: MAX_SUITES,
+    most: MAX_ANNOUNCED_SUITES,
     form: "a suite has 1 to 32 letters a to z, digits and hyphens",
     check: suite,
 };
@@ -184,12 +178,13 @@ fn is_host_name(host: &str) -> bool {
 fn share(text: &str) -> Option<String> {
     let path: RemotePath = text.parse().ok()?;
     let is_one = path.components().count() == 1;
-    (is_one && text.len() <= MAX_SHARE_BYTES).then(|| text.to_owned())
+    (is_one && text.len() <= MAX_ANNOUNCED_SHARE_BYTES).then(|| text.to_owned())
 }
 
 fn suite(text: &str) -> Option<String> {
     let is_of_suite = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_suite = (1..=MAX_SUITE_BYTES).contains(&text.len()) && text.bytes().all(is_of_suite);
+    let is_suite =
+        (1..=MAX_ANNOUNCED_SUITE_BYTES).contains(&text.len()) && text.bytes().all(is_of_suite);
     is_suite.then(|| text.to_owned())
 }
 

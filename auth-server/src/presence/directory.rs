@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use common::identity::Alias;
+use common::limits::{MAX_DEVICES_ONLINE, MAX_LISTING_BYTES, MAX_PERSON_LISTING_BYTES};
 use root_ca::Serial;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -15,8 +16,8 @@ use super::who::Who;
 
 /// How long an entry stands without a stream: time to open one.
 const UNHEARD: Duration = Duration::from_secs(30);
-/// Entries of one person: more devices than anybody runs at once.
-pub const MAX_ENTRIES_PER_PERSON: usize = 64;
+/// What an answer has around its entries.
+const LISTING_BYTES: usize = "{\"peers\":[]}".len();
 /// Announcements of one device. An honest one makes one when it connects, and when its addresses change.
 const PACE_OF_DEVICE: Pace = Pace {
     at_once: 10,
@@ -70,11 +71,11 @@ pub enum Change {
 /// Why a device gets no entry now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoEntry {
-    /// Its person has as many as one may have.
+    /// Its person has as many as one may have, or shows as much.
     TooMany,
     /// Device or person announced something too often.
     TooOften(Duration),
-    /// There are as many as there may be.
+    /// There are as many as there may be, or as much is shown.
     Full,
 }
 
@@ -88,6 +89,17 @@ struct Entry {
     json: Option<String>,
     /// Until when it stands without a stream.
     until: Option<Instant>,
+}
+
+impl Entry {
+    /// Bytes of an answer that it takes, its comma included.
+    fn shown_bytes(&self) -> usize {
+        shown_bytes(self.json.as_deref())
+    }
+}
+
+fn shown_bytes(json: Option<&str>) -> usize {
+    json.map_or(0, |json| json.len() + 1)
 }
 
 /// The entries, by device.
@@ -135,11 +147,12 @@ impl Directory {
         now: Instant,
         at: OffsetDateTime,
     ) -> Result<Change, NoEntry> {
-        self.admit(who, now)?;
+        self.keep_pace(who, now)?;
         let before = self.entries.get(&who.device);
         let since = before.map_or(at, |before| before.since);
         let shown = before.and_then(|before| before.json.as_ref());
         let json = (!offer.unlisted).then(|| json(who, offer, since));
+        self.check_room(who, json.as_deref())?;
         let change = match (shown, &json) {
             (Some(before), Some(json)) if before == json => Change::None,
             (_, Some(json)) => Change::Online(json.clone()),
@@ -161,7 +174,7 @@ impl Directory {
         Ok(change)
     }
 
-    fn admit(&mut self, who: &Who, now: Instant) -> Result<(), NoEntry> {
+    fn keep_pace(&mut self, who: &Who, now: Instant) -> Result<(), NoEntry> {
         let of_device = self.by_device.wait(&who.device, now);
         let of_person = self.by_person.wait(&who.alias, now);
         if let Some(wait) = of_device.max(of_person) {
@@ -169,15 +182,25 @@ impl Directory {
         }
         self.by_device.spend(who.device, now);
         self.by_person.spend(who.alias.clone(), now);
-        if self.entries.contains_key(&who.device) {
-            return Ok(());
-        }
-        let of_person = self.entries.values();
-        let of_person = of_person.filter(|entry| entry.alias == who.alias).count();
-        if of_person >= MAX_ENTRIES_PER_PERSON {
+        Ok(())
+    }
+
+    /// Whether there is room for an entry that others see so, if they do: what is shown of a person, and of
+    /// all, always fits into the answers that devices take.
+    fn check_room(&self, who: &Who, json: Option<&str>) -> Result<(), NoEntry> {
+        let fits = |others: &[&Entry], count: usize, bytes: usize| {
+            let shown: usize = others.iter().map(|entry| entry.shown_bytes()).sum();
+            others.len() < count && LISTING_BYTES + shown + shown_bytes(json) <= bytes
+        };
+        let others = self.entries.iter();
+        let others = others.filter(|(device, _)| **device != who.device);
+        let others: Vec<&Entry> = others.map(|(_, entry)| entry).collect();
+        let theirs = others.iter().filter(|entry| entry.alias == who.alias);
+        let theirs: Vec<&Entry> = theirs.copied().collect();
+        if !fits(&theirs, MAX_DEVICES_ONLINE, MAX_PERSON_LISTING_BYTES) {
             return Err(NoEntry::TooMany);
         }
-        if self.entries.len() >= self.most {
+        if !fits(&others, self.most, MAX_LISTING_BYTES) {
             return Err(NoEntry::Full);
         }
         Ok(())
@@ -220,19 +243,28 @@ impl Directory {
         if let Some(listing) = &self.listing {
             return listing.clone();
         }
-        let order = |(device, entry): &(&Serial, &Entry)| {
-            (entry.alias.clone(), entry.since, *device.as_bytes())
-        };
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_by_cached_key(order);
-        let shown: Vec<&str> = entries
-            .iter()
-            .filter_map(|(_, entry)| entry.json.as_deref())
-            .collect();
-        let listing: Bytes = format!("{{\"peers\":[{}]}}", shown.join(",")).into();
+        let listing = listing(self.entries.iter().collect());
         self.listing = Some(listing.clone());
         listing
     }
+
+    /// What others see of one person, by time.
+    pub fn listing_of(&self, alias: &Alias) -> Bytes {
+        let entries = self.entries.iter();
+        listing(entries.filter(|(_, e)| e.alias == *alias).collect())
+    }
+}
+
+fn listing(mut entries: Vec<(&Serial, &Entry)>) -> Bytes {
+    let order = |(device, entry): &(&Serial, &Entry)| {
+        (entry.alias.clone(), entry.since, *device.as_bytes())
+    };
+    entries.sort_by_cached_key(order);
+    let shown: Vec<&str> = entries
+        .iter()
+        .filter_map(|(_, entry)| entry.json.as_deref())
+        .collect();
+    format!("{{\"peers\":[{}]}}", shown.join(",")).into()
 }
 
 fn json(who: &Who, offer: Offer, since: OffsetDateTime) -> String {

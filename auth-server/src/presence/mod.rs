@@ -9,5 +9,5 @@ mod pace;
 mod who;
 
 pub use announcement::{Announcement, AnnouncementError, Offer};
-pub use directory::{Change, Directory, Gone, MAX_ENTRIES_PER_PERSON, NoEntry, Online};
+pub use directory::{Change, Directory, Gone, NoEntry, Online};
 pub use who::Who;

@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod password;
 pub mod peers;
 pub mod presence;
+pub mod query;
 pub mod renew;
 mod responses;
 pub mod root_crl;

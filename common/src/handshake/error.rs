@@ -1,5 +1,6 @@
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
+use crate::crl::Revoked;
 use crate::crypto::OpenError;
 use crate::identity::{Alias, IdentityError};
 use crate::message::DecodeError;
@@ -72,9 +73,9 @@ pub enum Distrust {
     /// Before its start.
     #[error("the certificate is not valid yet; check both clocks")]
     NotYetValid,
-    /// On the revocation list.
-    #[error("the certificate was revoked")]
-    Revoked,
+    /// On the revocation list; what it says, where that is known.
+    #[error("{}", revoked(.0.as_ref()))]
+    Revoked(Option<Revoked>),
     /// Our own revocation list is too old to decide.
     #[error("this device's revocation list is out of date")]
     CrlStale,
@@ -100,6 +101,10 @@ pub enum Distrust {
     Other,
 }
 
+fn revoked(listed: Option<&Revoked>) -> String {
+    listed.map_or_else(|| "the certificate was revoked".into(), ToString::to_string)
+}
+
 impl From<&CertificateError> for Distrust {
     fn from(error: &CertificateError) -> Self {
         use CertificateError as E;
@@ -107,7 +112,7 @@ impl From<&CertificateError> for Distrust {
             E::UnknownIssuer => Self::OtherAuthority,
             E::Expired | E::ExpiredContext { .. } => Self::Expired,
             E::NotValidYet | E::NotValidYetContext { .. } => Self::NotYetValid,
-            E::Revoked => Self::Revoked,
+            E::Revoked => Self::Revoked(None),
             E::ExpiredRevocationList
             | E::ExpiredRevocationListContext { .. }
             | E::UnknownRevocationStatus => Self::CrlStale,

@@ -13,13 +13,14 @@ use super::tls;
 use crate::crl::RevocationList;
 use crate::identity::OrgRoot;
 
-/// The root certificate or the revocation list cannot be used for verification.
+/// The root certificate cannot be used for verification, or the revocation list is another root's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the org root or its revocation list cannot be used for verification")]
 pub struct TrustError;
 
-/// What members are verified against: one org root and its newest revocation list. Building it
-/// parses the list once; handshakes share it.
+/// What members are verified against: one org root and its newest revocation list, which handshakes
+/// share. The path verifier is not given the list: it would check the signature of the whole of it at
+/// each handshake, where [`RevocationList`] has been checked once and is looked up.
 #[derive(Debug)]
 pub struct Trust {
     root: OrgRoot,
@@ -33,8 +34,11 @@ impl Trust {
     /// Trusts members of `root` except those on `crl`.
     ///
     /// # Errors
-    /// When the path verifier takes neither the root nor the list.
+    /// When the path verifier does not take the root, or the root did not sign the list.
     pub fn new(root: OrgRoot, crl: RevocationList) -> Result<Self, TrustError> {
+        if !crl.is_of(&root) {
+            return Err(TrustError);
+        }
         let provider = tls::provider();
         let mut roots = RootCertStore::empty();
         roots
@@ -43,13 +47,9 @@ impl Trust {
         let roots = Arc::new(roots);
         let listeners =
             WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
-                .with_crls([crl.der().clone()])
-                .enforce_revocation_expiration()
                 .build()
                 .map_err(|_| TrustError)?;
         let requesters = WebPkiClientVerifier::builder_with_provider(roots, provider.clone())
-            .with_crls([crl.der().clone()])
-            .enforce_revocation_expiration()
             .build()
             .map_err(|_| TrustError)?;
         Ok(Self {
@@ -78,8 +78,8 @@ impl Trust {
     /// When it was revoked or has expired meanwhile, or the list in force is stale.
     pub fn check_again(&self, peer: &VerifiedPeer, now: UnixTime) -> Result<(), Distrust> {
         let certificate = peer.certificate();
-        if self.crl.is_revoked(certificate.serial()) {
-            return Err(Distrust::Revoked);
+        if let Some(revoked) = self.crl.revoked(certificate) {
+            return Err(Distrust::Revoked(Some(revoked)));
         }
         if now < certificate.not_before() {
             return Err(Distrust::NotYetValid);

@@ -1,5 +1,5 @@
-//! The web-PKI path check and, behind it, the identity step: run inside rustls, so that a refusal
-//! becomes an alert and no later code can forget it.
+//! The web-PKI path check and, behind it, the identity step and the revocation list: run inside
+//! rustls, so that a refusal becomes an alert and no later code can forget it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -51,6 +51,21 @@ impl IdentityStep {
             return Err(IdentityError::OwnKey.into());
         }
         Ok(certificate)
+    }
+
+    /// The list in force must be fresh and not name it: what a path verifier does with a list (RFC
+    /// 5280, 6.3.3), whose signature was checked when it came. The reason, why and when, stays with us.
+    fn check_list(&self, certificate: &PeerCertificate, now: UnixTime) -> Result<(), TlsError> {
+        let list = self.trust.crl();
+        if !list.is_fresh(now) {
+            return Err(CertificateError::ExpiredRevocationList.into());
+        }
+        if let Some(revoked) = list.revoked(certificate) {
+            // As in `refuse`; the alert is `certificate_revoked`.
+            let _ = self.reason.set(Distrust::Revoked(Some(revoked)));
+            return Err(CertificateError::Revoked.into());
+        }
+        Ok(())
     }
 
     /// Becomes the alert `access_denied`; the reason stays with us.
@@ -133,6 +148,7 @@ impl ServerCertVerifier for ListenerVerifier {
             .listeners()
             .verify_server_cert(leaf, intermediates, &name, ocsp_response, now)
             .map_err(other_authority)?;
+        step.check_list(&certificate, now)?;
         self.check_expected(&certificate)
             .map_err(|reason| step.refuse(reason))?;
         Ok(verified)
@@ -196,8 +212,10 @@ impl ClientCertVerifier for RequesterVerifier {
             .requesters()
             .verify_client_cert(leaf, intermediates, now)
             .map_err(other_authority)?;
-        step.read(leaf, intermediates)
+        let certificate = step
+            .read(leaf, intermediates)
             .map_err(|reason| step.refuse(reason))?;
+        step.check_list(&certificate, now)?;
         Ok(verified)
     }
 

@@ -4,9 +4,12 @@ use std::time::Duration;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType, SerialNumber,
+    KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType, SerialNumber, SigningKey as _,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use x509_cert::crl::{CertificateList, TbsCertList};
+use x509_cert::der::asn1::{Any, BitString};
+use x509_cert::der::{Decode as _, Encode as _, Tag};
 
 use crate::crl::RevocationList;
 use crate::handshake::{Credentials, Trust};
@@ -197,6 +200,28 @@ impl TestOrg {
             .expect("a list for these parameters")
             .der()
             .to_vec()
+    }
+
+    /// The same list after a change, signed anew.
+    pub fn changed_list(&self, der: &[u8], change: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
+        let mut list = CertificateList::from_der(der).expect("a list");
+        change(&mut list.tbs_cert_list);
+        let signed = list.tbs_cert_list.to_der().expect("a list's text");
+        let signature = self.root.key().sign(&signed).expect("a signature");
+        list.signature = BitString::from_bytes(&signature).expect("whole bytes");
+        list.to_der().expect("a list")
+    }
+
+    /// Any bytes as the signed part of a revocation list, with the root's good signature.
+    pub fn signed_list(&self, content: &[u8]) -> Vec<u8> {
+        // ecdsa-with-SHA256, as the root's key is.
+        const ALGORITHM: [u8; 12] = [48, 10, 6, 8, 42, 134, 72, 206, 61, 4, 3, 2];
+        let signature = self.root.key().sign(content).expect("a signature");
+        let signature = BitString::from_bytes(&signature).and_then(|bits| bits.to_der());
+        let signature = signature.expect("DER of a bit string");
+        let parts = [content, &ALGORITHM, &signature].concat();
+        let list = Any::new(Tag::Sequence, parts).and_then(|list| list.to_der());
+        list.expect("DER of a sequence")
     }
 
     /// Trust in this organisation, with nobody revoked.

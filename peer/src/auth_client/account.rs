@@ -2,10 +2,10 @@
 
 use common::name::Escaped;
 use serde::{Deserialize, Serialize};
-use ureq::Body;
-use ureq::http::{Response, StatusCode};
+use ureq::http::StatusCode;
 
 use super::AuthClient;
+use super::exchange::Answer;
 use crate::failure::{Exit, Failure};
 
 /// Bytes of a person's details in JSON.
@@ -66,15 +66,15 @@ impl AuthClient {
         old: &str,
         new: &str,
     ) -> Result<ChangeAnswer, Failure> {
-        let response = self.send_json("POST", "/password", &Change { alias, old, new })?;
-        match response.status() {
+        let mut answer = self.send_json("POST", "/password", &Change { alias, old, new })?;
+        match answer.status() {
             StatusCode::NO_CONTENT => Ok(ChangeAnswer::Changed),
             StatusCode::UNAUTHORIZED => Ok(ChangeAnswer::Unauthorized),
-            StatusCode::UNPROCESSABLE_ENTITY => match self.problem(response) {
+            StatusCode::UNPROCESSABLE_ENTITY => match answer.problem() {
                 Some(problem) => Ok(ChangeAnswer::NotAccepted(weak_password(&problem.detail))),
-                None => Err(self.nonsense()),
+                None => Err(answer.nonsense()),
             },
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
     }
 
@@ -83,9 +83,7 @@ impl AuthClient {
     /// # Errors
     /// When the server does not take the certificate, or cannot be reached.
     pub fn me(&self) -> Result<Me, Failure> {
-        let request = self.agent.get(format!("{}/me", self.base));
-        let response = request.call().map_err(|error| self.failed(&error))?;
-        self.details(response)
+        details(self.get("/me", |request| request)?)
     }
 
     /// Replaces what others are told of this person.
@@ -97,34 +95,31 @@ impl AuthClient {
             display_name,
             email,
         };
-        let response = self.send_json("PUT", "/me", &details)?;
-        self.details(response)
+        self::details(self.send_json("PUT", "/me", &details)?)
     }
+}
 
-    fn details(&self, response: Response<Body>) -> Result<Me, Failure> {
-        match response.status() {
-            StatusCode::OK => {
-                let bytes = self.body(response, MAX_DETAILS_BYTES)?;
-                serde_json::from_slice(&bytes).map_err(|_| self.nonsense())
-            }
-            StatusCode::UNPROCESSABLE_ENTITY => Err(self.details_refused(response)),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.not_accepted("does not take this device's certificate", response))
-            }
-            _ => Err(self.refused(response)),
+fn details(mut answer: Answer) -> Result<Me, Failure> {
+    match answer.status() {
+        StatusCode::OK => {
+            let bytes = answer.body(MAX_DETAILS_BYTES)?;
+            serde_json::from_slice(&bytes).map_err(|_| answer.nonsense())
         }
+        StatusCode::UNPROCESSABLE_ENTITY => Err(details_refused(&mut answer)),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Err(answer.not_accepted("does not take this device's certificate"))
+        }
+        _ => Err(answer.refused()),
     }
+}
 
-    fn details_refused(&self, response: Response<Body>) -> Failure {
-        match self.problem(response) {
-            Some(problem) => Failure::new(
-                Exit::Refused,
-                format!(
-                    "the auth server does not accept this: {}",
-                    Escaped(&problem.detail)
-                ),
-            ),
-            None => self.nonsense(),
+fn details_refused(answer: &mut Answer) -> Failure {
+    match answer.problem() {
+        Some(problem) => {
+            let detail = Escaped(&problem.detail);
+            let told = format!("the auth server does not accept this: {detail}");
+            Failure::new(Exit::Refused, told)
         }
+        None => answer.nonsense(),
     }
 }

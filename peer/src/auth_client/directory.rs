@@ -1,5 +1,8 @@
 //! Who is online, and that this device is.
 
+use common::identity::Alias;
+use common::limits::{MAX_LISTING_BYTES, MAX_PERSON_LISTING_BYTES};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use ureq::http::StatusCode;
 
@@ -7,24 +10,13 @@ use super::AuthClient;
 use crate::events::Online;
 use crate::failure::{Exit, Failure};
 
-/// Bytes of the answer to who is online: 4,000 devices that announce half a KiB each.
-const MAX_DIRECTORY_BYTES: usize = 2 << 20;
-
-/// Addresses that a device may announce.
-pub const MAX_ADDRESSES: usize = 16;
-
-/// Shares that a device may announce.
-pub const MAX_SHARES: usize = 64;
-
-/// Bytes of the name of such a share; one with a longer name is served and not announced.
-pub const MAX_SHARE_BYTES: usize = 64;
-
 /// What a device says of itself; who it is the server reads from its certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Announcement {
-    /// Where it listens, `ip:port` or `host:port`; at most [`MAX_ADDRESSES`].
+    /// Where it listens, `ip:port` or `host:port`; at most
+    /// [`MAX_ANNOUNCED_ADDRESSES`](common::limits::MAX_ANNOUNCED_ADDRESSES).
     pub addresses: Vec<String>,
-    /// What it shares; at most [`MAX_SHARES`].
+    /// What it shares; at most [`MAX_ANNOUNCED_SHARES`](common::limits::MAX_ANNOUNCED_SHARES).
     pub shares: Vec<String>,
     /// Suites that it speaks.
     pub suites: Vec<String>,
@@ -32,9 +24,41 @@ pub struct Announcement {
     pub unlisted: bool,
 }
 
+/// Who is online, as far as what the server says of it has its form.
+#[derive(Debug)]
+pub struct Listing {
+    /// By alias, then by time.
+    pub peers: Vec<Online>,
+    /// Entries that no honest server has in its answer.
+    pub left_out: usize,
+}
+
 #[derive(Deserialize)]
 struct Directory {
-    peers: Vec<Online>,
+    peers: Vec<Entry>,
+}
+
+/// One entry that is wrong hides no other.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Good(Online),
+    Bad(IgnoredAny),
+}
+
+impl From<Directory> for Listing {
+    fn from(directory: Directory) -> Self {
+        let all = directory.peers.len();
+        let good = directory.peers.into_iter().filter_map(|entry| match entry {
+            Entry::Good(online) => Some(online),
+            Entry::Bad(_) => None,
+        });
+        let peers: Vec<Online> = good.collect();
+        Self {
+            left_out: all - peers.len(),
+            peers,
+        }
+    }
 }
 
 impl AuthClient {
@@ -43,38 +67,53 @@ impl AuthClient {
     /// # Errors
     /// When the server does not take it, or cannot be reached.
     pub fn announce(&self, announcement: &Announcement) -> Result<(), Failure> {
-        let response = self.send_json("PUT", "/presence", announcement)?;
-        match response.status() {
+        let mut answer = self.send_json("PUT", "/presence", announcement)?;
+        match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not list this device", response))
+                Err(answer.not_accepted("does not list this device"))
             }
             StatusCode::TOO_MANY_REQUESTS => Err(Failure::new(
                 Exit::Temporary,
                 "this device was announced too often, or too many of yours are online",
             )),
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
     }
 
-    /// Who is online, by alias. Needs [`AuthClient::with_device`].
+    /// Takes back what was announced. Needs [`AuthClient::with_device`].
+    ///
+    /// # Errors
+    /// When the server does not take it, or cannot be reached.
+    pub fn withdraw(&self) -> Result<(), Failure> {
+        let mut answer = self.delete("/presence")?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            _ => Err(answer.refused()),
+        }
+    }
+
+    /// Who is online, or the devices of one person that are. Needs [`AuthClient::with_device`].
     ///
     /// # Errors
     /// When the server does not take the certificate, or cannot be reached.
-    pub fn peers(&self) -> Result<Vec<Online>, Failure> {
-        let request = self.agent.get(format!("{}/peers", self.base));
-        let response = request.call().map_err(|error| self.failed(&error))?;
-        match response.status() {
+    pub fn peers(&self, of: Option<&Alias>) -> Result<Listing, Failure> {
+        let (path, limit) = match of {
+            Some(alias) => (format!("/peers?alias={alias}"), MAX_PERSON_LISTING_BYTES),
+            None => ("/peers".to_owned(), MAX_LISTING_BYTES),
+        };
+        let mut answer = self.get(&path, |request| request)?;
+        match answer.status() {
             StatusCode::OK => {
-                let bytes = self.body(response, MAX_DIRECTORY_BYTES)?;
+                let bytes = answer.body(limit)?;
                 let directory: Directory =
-                    serde_json::from_slice(&bytes).map_err(|_| self.nonsense())?;
-                Ok(directory.peers)
+                    serde_json::from_slice(&bytes).map_err(|_| answer.nonsense())?;
+                Ok(directory.into())
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.turned_away("does not tell this device who is online", response))
+                Err(answer.not_accepted("does not tell this device who is online"))
             }
-            _ => Err(self.refused(response)),
+            _ => Err(answer.refused()),
         }
     }
 }

@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use ureq::http::StatusCode;
 
 use super::unreachable::failed;
-use super::{agent, tls};
+use super::{connecting, tls};
 use crate::failure::{Exit, Failure};
 
 /// Fetches an org root over a connection that proves nothing, and believes it only when it has
@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 /// # Errors
 /// When the server cannot be reached, or its root has another fingerprint.
 pub fn fetch_root(base: &str, expected: Fingerprint) -> Result<OrgRoot, Failure> {
-    let agent = agent(tls().disable_verification(true).build());
+    let agent = connecting::agent(tls().disable_verification(true).build());
     let response = agent
         .get(format!("{base}/root.crt"))
         .call()

@@ -2,10 +2,9 @@
 
 use common::name::Escaped;
 use serde::Deserialize;
-use ureq::Body;
-use ureq::http::{Response, StatusCode, header};
+use ureq::http::{StatusCode, header};
 
-use super::AuthClient;
+use super::exchange::Answer;
 use crate::failure::{Exit, Failure};
 
 /// Bytes of a problem document: a sentence or two.
@@ -30,25 +29,25 @@ const TOO_MANY_RENEWALS: &str = "urn:orgshare:problem:too-many-renewals";
 const TOO_MANY_CERTIFICATES: &str = "urn:orgshare:problem:too-many-certificates";
 const TOO_OFTEN: &str = "urn:orgshare:problem:too-often";
 
-impl AuthClient {
+impl Answer {
     /// Why it does not do something for this device, in the server's own words.
-    pub(super) fn turned_away(&self, what: &str, response: Response<Body>) -> Failure {
-        let failure = self.denied(what, response);
+    pub(super) fn turned_away(&mut self, what: &str) -> Failure {
+        let failure = self.denied(what);
         failure.hint("log in again with peer login, or ask your administrator")
     }
 
     /// The same of what a device with another certificate could do: a renewal is enough after a change
     /// of role, and the auth server does not say why it refuses.
-    pub(super) fn not_accepted(&self, what: &str, response: Response<Body>) -> Failure {
-        let failure = self.denied(what, response);
+    pub(super) fn not_accepted(&mut self, what: &str) -> Failure {
+        let failure = self.denied(what);
         failure.hint(
             "renew the certificate with peer renew, which is enough after a change of your role; else \
              log in again with peer login, or ask your administrator",
         )
     }
 
-    fn denied(&self, what: &str, response: Response<Body>) -> Failure {
-        let problem = self.problem(response);
+    fn denied(&mut self, what: &str) -> Failure {
+        let problem = self.problem();
         let (exit, told) = match &problem {
             Some(problem) if problem.kind == CERTIFICATE_REFUSED => {
                 (Exit::NotTrusted, problem.detail.as_str())
@@ -59,31 +58,31 @@ impl AuthClient {
         Failure::new(exit, format!("the auth server {what}: {}", Escaped(told)))
     }
 
-    pub(super) fn problem(&self, response: Response<Body>) -> Option<Problem> {
-        let bytes = self.body(response, MAX_PROBLEM_BYTES).ok()?;
+    pub(super) fn problem(&mut self) -> Option<Problem> {
+        let bytes = self.body(MAX_PROBLEM_BYTES).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
-    pub(super) fn refused(&self, response: Response<Body>) -> Failure {
-        let later = later(&response);
-        match response.status() {
+    pub(super) fn refused(&mut self) -> Failure {
+        let later = self.later();
+        match self.status() {
             StatusCode::TOO_MANY_REQUESTS => self
-                .too_many(response)
+                .too_many()
                 .hint(format!("{later}, or ask your administrator")),
             StatusCode::SERVICE_UNAVAILABLE => {
                 Failure::new(Exit::Temporary, "the auth server is busy").hint(later)
             }
             other => Failure::new(
                 Exit::Other,
-                format!("the auth server at {} answered {other}", self.base),
+                format!("the auth server at {} answered {other}", self.server()),
             )
             .hint("ask your administrator"),
         }
     }
 
     /// Of what there was too much.
-    fn too_many(&self, response: Response<Body>) -> Failure {
-        let problem = self.problem(response);
+    fn too_many(&mut self) -> Failure {
+        let problem = self.problem();
         match problem.as_ref().map_or("", |problem| problem.kind.as_str()) {
             TOO_MANY_RENEWALS => Failure::new(
                 Exit::Temporary,
@@ -101,25 +100,30 @@ impl AuthClient {
         }
     }
 
+    pub(super) fn too_long(&self, limit: usize) -> Failure {
+        let told = format!("{} answers with more than {limit} bytes", self.server());
+        Failure::new(Exit::Other, told).hint("tell your administrator")
+    }
+
     pub(super) fn nonsense(&self) -> Failure {
         Failure::new(
             Exit::Other,
-            format!("{} does not answer like an auth server", self.base),
+            format!("{} does not answer like an auth server", self.server()),
         )
         .hint("check the address")
     }
-}
 
-/// When to try again, as the server says it.
-fn later(response: &Response<Body>) -> String {
-    let after = response
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<u64>().ok());
-    match after {
-        Some(secs) => format!("try again in {}", span(secs)),
-        None => "try again later".into(),
+    /// When to try again, as the server says it.
+    fn later(&self) -> String {
+        let after = self
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<u64>().ok());
+        match after {
+            Some(secs) => format!("try again in {}", span(secs)),
+            None => "try again later".into(),
+        }
     }
 }
 

@@ -6,13 +6,14 @@ use common::identity::{Alias, OrgRoot};
 
 use super::passwd::{self, NewPassword};
 use super::tries::Tries;
-use crate::auth_client::{self, AuthClient, LoginAnswer};
+use crate::auth_client::{AuthClient, LoginAnswer};
 use crate::cli::KeyType;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::{Account, IdentityStore};
 use crate::key_request::KeyRequest;
 use crate::options;
+use crate::servers::Servers;
 use crate::ui::{self, prompt};
 
 /// How long after its end a device's certificate is still shown: what the auth server takes when it
@@ -32,8 +33,8 @@ pub struct Login<'a> {
     pub new_password_file: Option<&'a Path>,
     /// Kind of key to make.
     pub key_type: KeyType,
-    /// The server, when it is not the one of `trust`.
-    pub server: Option<&'a str>,
+    /// The servers, when they are not those that were kept.
+    pub servers: &'a [String],
 }
 
 /// Asks for what is missing, logs in, keeps the certificate: what to tell the user.
@@ -42,7 +43,7 @@ pub struct Login<'a> {
 /// When the server refuses or cannot be reached.
 pub fn run(store: &IdentityStore, login: &Login<'_>) -> Result<String, Failure> {
     let root = store.root()?;
-    let server = server(store, login.server)?;
+    let servers = servers(store, login.servers)?;
     if !login.may_ask && (login.alias.is_none() || login.password_file.is_none()) {
         return Err(Failure::new(
             Exit::Usage,
@@ -63,7 +64,7 @@ pub fn run(store: &IdentityStore, login: &Login<'_>) -> Result<String, Failure> 
         };
         let member = Member {
             root: &root,
-            server: &server,
+            servers: &servers,
             alias: &alias,
         };
         let request = KeyRequest::kept(&mut request, login.key_type)?;
@@ -77,26 +78,31 @@ pub fn run(store: &IdentityStore, login: &Login<'_>) -> Result<String, Failure> 
     ))
 }
 
-/// The server to use: named now, else the one that was kept.
+/// The servers to use: named now, else those that were kept.
 ///
 /// # Errors
 /// When none is known.
-pub fn server(store: &IdentityStore, named: Option<&str>) -> Result<String, Failure> {
-    match (named, store.account()?.server) {
-        (Some(named), _) => auth_client::normalise(named),
-        (None, Some(kept)) => auth_client::normalise(&kept),
-        (None, None) => Err(Failure::new(Exit::NotLoggedIn, "no auth server is known")
-            .hint("name it with --server https://HOST:12565")),
-    }
+pub fn servers(store: &IdentityStore, named: &[String]) -> Result<Servers, Failure> {
+    let servers = match named {
+        [] => store.servers(ui::alarm)?,
+        named => Servers::new(named, store.home().answered(), ui::alarm)?,
+    };
+    servers.ok_or_else(no_server)
 }
 
-/// Somebody at an auth server.
+/// No auth server was ever named.
+pub(super) fn no_server() -> Failure {
+    Failure::new(Exit::NotLoggedIn, "no auth server is known")
+        .hint("name it with peer login --server https://HOST:12565")
+}
+
+/// Somebody at the auth servers.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
     /// The organisation.
     pub root: &'a OrgRoot,
-    /// The server's address.
-    pub server: &'a str,
+    /// The auth servers.
+    pub servers: &'a Servers,
     /// The person.
     pub alias: &'a Alias,
 }
@@ -120,7 +126,7 @@ impl Member<'_> {
                 answer => return answer,
             }
         }
-        ask(&AuthClient::new(self.server, self.root))
+        ask(&AuthClient::new(self.servers, self.root))
     }
 
     fn as_device(&self, store: &IdentityStore) -> Option<AuthClient> {
@@ -130,7 +136,7 @@ impl Member<'_> {
             .as_secs()
             .saturating_sub(certificate.not_after().as_secs());
         let speaks = certificate.name().alias() == self.alias && ended < SHOWN_AFTER_END_SECS;
-        speaks.then(|| AuthClient::with_device(self.server, self.root, &device))
+        speaks.then(|| AuthClient::with_device(self.servers, self.root, &device))
     }
 }
 
@@ -148,14 +154,14 @@ pub fn log_in(
 ) -> Result<bool, Failure> {
     let Member {
         root,
-        server,
+        servers,
         alias,
     } = *member;
     let Some(certificate) = certified(store, member, password, new, request.csr())? else {
         return Ok(false);
     };
     let held = store.crl(root)?;
-    let newer = AuthClient::new(server, root).newer_crl(root, held.as_ref(), clock::now())?;
+    let newer = AuthClient::new(servers, root).newer_crl(root, held.as_ref(), clock::now())?;
     store.home().create()?;
     let _lock = store.lock()?;
     store.save_credentials(&request.key_pem(), &certificate)?;
@@ -163,7 +169,7 @@ pub fn log_in(
         store.save_crl(&list)?;
     }
     store.save_account(&Account {
-        server: Some(server.to_owned()),
+        servers: servers.urls().to_vec(),
         alias: Some(alias.to_string()),
     })?;
     check_certified(store, root, alias)?;

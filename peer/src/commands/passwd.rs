@@ -86,7 +86,7 @@ pub fn run(store: &IdentityStore, passwd: &Passwd<'_>) -> Result<String, Failure
     };
     let member = Member {
         root: &root,
-        server: &super::login::server(store, None)?,
+        servers: &super::login::servers(store, &[])?,
         alias: &options::alias(&alias)?,
     };
     let new = NewPassword::from(passwd.new_file, passwd.may_ask);

@@ -3,33 +3,63 @@
 use common::name::Escaped;
 
 use super::login;
+use crate::auth_client::directory::Listing;
 use crate::clock;
 use crate::events::{Device, Online};
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
+use crate::revalidation::Revalidation;
 
 /// Digits of a device's number that tell it from the others.
 const SHOWN_DIGITS: usize = 8;
 
-/// Who is online: lines for standard output; `None` when nobody is and people read it.
+/// Who is online, as it is told.
+pub struct Shown {
+    /// Lines for standard output; none when nobody is online.
+    pub lines: Option<String>,
+    /// What is wrong with the server's answer.
+    pub warning: Option<String>,
+}
+
+/// Asks who is online.
 ///
 /// # Errors
 /// When nobody is logged in, or the server cannot be reached.
-pub fn run(store: &IdentityStore, json: bool) -> Result<Option<String>, Failure> {
+pub fn run(store: &IdentityStore, json: bool) -> Result<Shown, Failure> {
     let root = store.root()?;
     store.valid_credentials(&root, clock::now())?;
     let device = Device {
         store: store.clone(),
-        server: login::server(store, None)?,
+        servers: login::servers(store, &[])?,
         root,
     };
-    let peers = device.client()?.peers()?;
-    if json {
-        let lines: Result<Vec<String>, _> = peers.iter().map(serde_json::to_string).collect();
-        let lines = lines.map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-        return Ok((!lines.is_empty()).then(|| lines.join("\n")));
-    }
-    Ok((!peers.is_empty()).then(|| table(&peers)))
+    let listing = match device.client()?.peers(None) {
+        // The server may know of a change of role that this device has not heard of.
+        Err(failure) if failure.exit == Exit::NotTrusted => {
+            let mut newest = Revalidation::start(store, &device.root, Some(&device.servers))?;
+            newest.learn();
+            newest.own(Some(&device.servers))?;
+            device.client()?.peers(None)
+        }
+        listing => listing,
+    };
+    let Listing { peers, left_out } = listing?;
+    let lines = match json {
+        true => json_lines(&peers)?,
+        false => table(&peers),
+    };
+    Ok(Shown {
+        lines: (!peers.is_empty()).then_some(lines),
+        warning: (left_out > 0).then(|| {
+            format!("{left_out} entries of the auth server's answer are not of their form and left out; tell your administrator")
+        }),
+    })
+}
+
+fn json_lines(peers: &[Online]) -> Result<String, Failure> {
+    let lines: Result<Vec<String>, _> = peers.iter().map(serde_json::to_string).collect();
+    let lines = lines.map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+    Ok(lines.join("\n"))
 }
 
 /// What a device is called after its owner's alias: its name, else its number.

@@ -44,9 +44,9 @@ pub fn set(
 fn client(store: &IdentityStore) -> Result<AuthClient, Failure> {
     let root = store.root()?;
     store.valid_credentials(&root, clock::now())?;
-    let server = login::server(store, None)?;
+    let servers = login::servers(store, &[])?;
     let device = store.device_key(&root)?;
-    Ok(AuthClient::with_device(&server, &root, &device))
+    Ok(AuthClient::with_device(&servers, &root, &device))
 }
 
 fn lines(me: &Me) -> String {

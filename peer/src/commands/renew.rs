@@ -12,8 +12,8 @@ use crate::renewal;
 /// When nobody is logged in, or the server refuses or cannot be reached.
 pub fn run(store: &IdentityStore) -> Result<String, Failure> {
     let root = store.root()?;
-    let server = login::server(store, None)?;
-    let next = renewal::renew(store, &root, &server, None)?;
+    let servers = login::servers(store, &[])?;
+    let next = renewal::renew(store, &root, &servers, None)?;
     let certificate = next.certificate();
     Ok(format!(
         "renewed: {} ({}) until {}",

@@ -1,15 +1,19 @@
 //! `peer serve`, and the listener behind the dialogue.
 
+mod announcer;
 mod follow;
+mod refresh;
+mod seldom;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
 use common::crypto::Suite;
+use common::limits::{MAX_ANNOUNCED_ADDRESSES, MAX_ANNOUNCED_SHARE_BYTES, MAX_ANNOUNCED_SHARES};
 use common::name::Escaped;
 
-use crate::auth_client::directory::{Announcement, MAX_ADDRESSES, MAX_SHARE_BYTES, MAX_SHARES};
+use crate::auth_client::directory::Announcement;
 use crate::clock;
 use crate::events::Device;
 use crate::failure::{Exit, Failure};
@@ -57,16 +61,16 @@ pub fn prepare(
     let root = store.root()?;
     // Nothing is asked of anybody for somebody who has not logged in, or on a port that is taken.
     store.credentials(&root)?;
-    let server = store.account()?.server;
+    let servers = store.servers(ui::alarm)?;
     let (sockets, bound) = bind(offer.host, offer.port)?;
-    let trust = Revalidation::start(store, &root, server.as_deref())?.trust();
-    let credentials = renewal::ready(store, &root, server.as_deref(), trust.crl(), clock::now())?;
+    let trust = Revalidation::start(store, &root, servers.as_ref())?.trust();
+    let credentials = renewal::ready(store, &root, servers.as_ref(), trust.crl(), clock::now())?;
     let announcement = announcement(&offer.shares, &sockets, offer.unlisted);
     let listener = Arc::new(Listener::new(trust, credentials, offer.shares, log));
-    let device = server.map(|server| Device {
+    let device = servers.map(|servers| Device {
         store: store.clone(),
         root: root.clone(),
-        server,
+        servers,
     });
     follow::follow(
         listener.clone(),
@@ -155,13 +159,13 @@ fn announcement(shares: &Shares, sockets: &[TcpListener], unlisted: bool) -> Ann
     let shares = shares
         .iter()
         .map(|share| share.name().to_owned())
-        .filter(|name| name.len() <= MAX_SHARE_BYTES);
+        .filter(|name| name.len() <= MAX_ANNOUNCED_SHARE_BYTES);
     Announcement {
         addresses: addresses
             .map(|address| address.to_string())
-            .take(MAX_ADDRESSES)
+            .take(MAX_ANNOUNCED_ADDRESSES)
             .collect(),
-        shares: shares.take(MAX_SHARES).collect(),
+        shares: shares.take(MAX_ANNOUNCED_SHARES).collect(),
         suites: Suite::ALL
             .iter()
             .map(|suite| suite.name().to_owned())

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
+use common::identity::OrgRoot;
 use common::name::Escaped;
 
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, own_revoked};
 use crate::identity_store::IdentityStore;
 use crate::renewal;
 use crate::renewal::schedule::{self, Need};
+use crate::revalidation::Revalidation;
+use crate::ui;
 
 /// Who is logged in, in which organisation, until when: lines for standard output.
 ///
@@ -30,31 +33,42 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
         )
         .hint("renew it with peer renew, or log in again with peer login"));
     }
+    learn(store, &root)?;
     if let Some(crl) = store.crl(&root)?
         && renewal::need(certificate, &crl, clock::now()) == Need::Revoked
+        && let Some(revoked) = crl.revoked(certificate)
     {
-        let alias = certificate.name().alias();
-        return Err(Failure::new(
-            Exit::NotTrusted,
-            format!("the certificate of {alias} was revoked: peers refuse it"),
-        )
-        .hint("log in again with peer login, or ask your administrator"));
+        return Err(own_revoked(&revoked));
     }
-    let account = store.account()?;
+    let kept = store.account()?.servers;
+    let unknown = ["unknown".to_owned()];
+    let servers: Vec<String> = if kept.is_empty() { &unknown[..] } else { &kept }
+        .iter()
+        .map(|server| format!("auth server   {}", Escaped(server)))
+        .collect();
     let mut serial = String::new();
     for byte in certificate.serial() {
         // Writing to a string never fails.
         let _ = write!(serial, "{byte:02x}");
     }
     Ok(format!(
-        "alias         {}\nrole          {}\norganisation  {}\nname          {}\nvalid until   {}\nrenews at     {}\nserial        {serial}\nauth server   {}\norg root      {}",
+        "alias         {}\nrole          {}\norganisation  {}\nname          {}\nvalid until   {}\nrenews at     {}\nserial        {serial}\n{}\norg root      {}",
         certificate.name().alias(),
         certificate.role(),
         Escaped(root.display_name()),
         certificate.name(),
         clock::show(certificate.not_after()),
         clock::show(schedule::renew_at(certificate)),
-        Escaped(account.server.as_deref().unwrap_or("unknown")),
+        servers.join("\n"),
         root.fingerprint(),
     ))
+}
+
+/// The newest list, as far as it is to be had; what this device is stands on disk too.
+fn learn(store: &IdentityStore, root: &OrgRoot) -> Result<(), Failure> {
+    let servers = store.servers(ui::alarm)?;
+    if let Ok(mut newest) = Revalidation::start(store, root, servers.as_ref()) {
+        newest.learn();
+    }
+    Ok(())
 }

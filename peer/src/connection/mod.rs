@@ -2,6 +2,7 @@
 
 mod frame_stream;
 mod race;
+mod resolve;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use common::message::Grant;
 use common::wire::{NotReadyCode, Sender};
 
 pub use frame_stream::{FrameStream, ReceiveError};
+pub use resolve::resolve;
 
 use crate::clock;
 

@@ -11,15 +11,33 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(2),
 ];
 
-/// Looks for the revocation list until the one `held` is as new as the server said, or some tries have
-/// failed; then a later event, or the next look of the minute, brings it.
-pub fn catch_up(number: u64, held: impl Fn() -> u64, mut look: impl FnMut()) {
-    for pause in PAUSES {
-        if held() >= number {
-            return;
+/// Looks for the lists that a server tells of, as long as it has them.
+#[derive(Debug, Default)]
+pub struct CatchUp {
+    /// The list held when all looks for a newer one had been in vain.
+    in_vain: Option<u64>,
+}
+
+impl CatchUp {
+    /// Looks for the revocation list until the one `held` is as new as the server said, or some tries
+    /// have failed: whether it is. A server that tells of what it does not have is not asked again for each
+    /// time it says so; whoever calls looks later, until something newer is held.
+    pub fn reach(&mut self, number: u64, held: impl Fn() -> u64, mut look: impl FnMut()) -> bool {
+        if self.in_vain != Some(held()) {
+            self.in_vain = None;
+            for pause in PAUSES {
+                if held() >= number {
+                    return true;
+                }
+                thread::sleep(pause);
+                look();
+            }
         }
-        thread::sleep(pause);
-        look();
+        let is_reached = held() >= number;
+        if !is_reached {
+            self.in_vain = Some(held());
+        }
+        is_reached
     }
 }
 
@@ -30,8 +48,9 @@ mod tests {
 
     #[test]
     fn what_is_held_is_not_looked_for() {
-        catch_up(5, || 5, || panic!("looked"));
-        catch_up(5, || 6, || panic!("looked"));
+        let mut catch_up = CatchUp::default();
+        assert!(catch_up.reach(5, || 5, || panic!("looked")));
+        assert!(catch_up.reach(5, || 6, || panic!("looked")));
     }
 
     #[test]
@@ -43,7 +62,23 @@ mod tests {
                 held.set(5);
             }
         };
-        catch_up(5, || held.get(), look);
+        assert!(CatchUp::default().reach(5, || held.get(), look));
         assert_eq!((held.get(), looks.get()), (5, 2));
+    }
+
+    #[test]
+    fn a_list_that_nobody_has_is_looked_for_once_until_something_newer_comes() {
+        let (held, looks) = (Cell::new(4), Cell::new(0));
+        let mut catch_up = CatchUp::default();
+        let mut reach =
+            |number| catch_up.reach(number, || held.get(), || looks.set(looks.get() + 1));
+        for _ in 0..1000 {
+            assert!(!reach(u64::MAX));
+        }
+        assert_eq!(looks.get(), PAUSES.len());
+        assert!(reach(4));
+        held.set(5);
+        assert!(!reach(6));
+        assert_eq!(looks.get(), 2 * PAUSES.len());
     }
 }

@@ -1,27 +1,6 @@
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// A device of somebody who can be asked for files now, as its owner announces it and the auth
-/// server vouches for: alias, role and device come from certificate and ledger. Escape the rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Online {
-    /// Whose.
-    pub alias: String,
-    /// The serial of the first certificate of the device's line, in hexadecimal.
-    pub device: String,
-    /// What the device calls itself.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// What its owner may do.
-    pub role: String,
-    /// Where it listens: `ip:port` or `host:port`.
-    pub addresses: Vec<String>,
-    /// What it shares.
-    pub shares: Vec<String>,
-    /// Suites that it speaks.
-    pub suites: Vec<String>,
-    /// Since when, RFC 3339.
-    pub since: String,
-}
+use super::online::Online;
 
 /// What the auth server tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

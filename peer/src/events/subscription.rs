@@ -7,39 +7,45 @@ use std::time::{Duration, Instant};
 
 use common::identity::OrgRoot;
 
+use super::allowance::Allowance;
 use super::backoff::Backoff;
 use super::event::Event;
 use super::parser::Parser;
-use crate::auth_client::AuthClient;
-use crate::failure::Failure;
+use crate::auth_client::{AuthClient, Heard, Stream};
+use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
+use crate::servers::Servers;
 
 /// A stream that stood for so long went well: a server that ends each one at once is not asked twice
 /// a second.
-const STEADY: Duration = Duration::from_secs(10);
+const STEADY: Duration = Duration::from_secs(3);
+
+/// Where a file is under way nobody waits longer than that to come back to a server that was away: who is
+/// revoked meanwhile is cut off within two seconds all the same.
+const URGENT: Duration = Duration::from_secs(1);
 
 /// Bytes taken from the stream at once.
 const READ_BYTES: usize = 4096;
 
-/// Who follows which server.
+/// Who follows which servers.
 #[derive(Debug, Clone)]
 pub struct Device {
     /// The folder with key and certificate: each stream is opened with what lies there then.
     pub store: IdentityStore,
     /// Whom to believe.
     pub root: OrgRoot,
-    /// The auth server.
-    pub server: String,
+    /// The auth servers.
+    pub servers: Servers,
 }
 
 impl Device {
-    /// The server, to which this device shows who it is now.
+    /// The servers, to which this device shows who it is now.
     ///
     /// # Errors
     /// When nobody is logged in.
     pub fn client(&self) -> Result<AuthClient, Failure> {
         let key = self.store.device_key(&self.root)?;
-        Ok(AuthClient::with_device(&self.server, &self.root, &key))
+        Ok(AuthClient::with_device(&self.servers, &self.root, &key))
     }
 }
 
@@ -89,76 +95,133 @@ impl Drop for Subscription {
     }
 }
 
-/// Follows the server of `device`, beginning after `delay`, and tells what is heard.
+/// Why a stream is not there any more.
+enum Over {
+    /// It ended, or there was none; `is_away` where there was no connection.
+    Lost { is_away: bool },
+    /// Another server is to be asked first now.
+    Moved,
+}
+
+/// Follows the server of `device` that answers, beginning after `delay`, and tells what is heard. While a
+/// file is under way it comes back fast.
 ///
 /// # Errors
 /// When the system has no more threads.
 pub fn follow(
     device: Device,
     delay: Duration,
+    is_urgent: impl Fn() -> bool + Send + 'static,
     mut on: impl FnMut(Notice) + Send + 'static,
 ) -> io::Result<Subscription> {
     let end = Arc::new(End::default());
     let follower = Follower {
         device,
         end: end.clone(),
+        server: None,
         last: None,
         backoff: Backoff::default(),
+        allowance: Allowance::default(),
     };
     thread::Builder::new()
         .name("events".into())
-        .spawn(move || follower.run(delay, &mut on))?;
+        .spawn(move || follower.run(delay, &is_urgent, &mut on))?;
     Ok(Subscription { end })
 }
 
 struct Follower {
     device: Device,
     end: Arc<End>,
-    last: Option<u64>,
+    /// Whose stream was there last.
+    server: Option<String>,
+    last: Option<Heard>,
     backoff: Backoff,
+    allowance: Allowance,
 }
 
 impl Follower {
-    fn run(mut self, delay: Duration, on: &mut dyn FnMut(Notice)) {
-        let mut pause = delay;
-        while self.end.pause(pause) {
+    fn run(mut self, delay: Duration, is_urgent: &dyn Fn() -> bool, on: &mut dyn FnMut(Notice)) {
+        let mut go_on = self.end.pause(delay);
+        while go_on {
             let begun = Instant::now();
+            let before = self.server.clone();
             // Why there is no stream does not matter here: the device goes on by the list it holds,
-            // and what that means is told where it matters.
-            let _ = self.listen(on);
+            // and what that means is told where it matters. A server that says no is not pressed.
+            let over = match self.open() {
+                Ok(stream) => self
+                    .listen(stream, on)
+                    .unwrap_or(Over::Lost { is_away: false }),
+                Err(failure) => Over::Lost {
+                    is_away: failure.exit == Exit::Unreachable,
+                },
+            };
             if self.end.is_wanted() {
                 return;
             }
-            on(Notice::Lost);
-            if begun.elapsed() >= STEADY {
+            // What one server did is not held against another one.
+            if begun.elapsed() >= STEADY || self.server != before {
                 self.backoff.reset();
             }
-            pause = self.backoff.pause(random());
+            go_on = match over {
+                Over::Moved => true,
+                Over::Lost { is_away } => {
+                    on(Notice::Lost);
+                    let pause = self.backoff.pause(random());
+                    self.wait(pause, &|| is_away && is_urgent())
+                }
+            };
         }
     }
 
-    /// One stream from its beginning to its end.
-    fn listen(&mut self, on: &mut dyn FnMut(Notice)) -> io::Result<()> {
-        let mut stream = self
-            .device
-            .client()
-            .and_then(|client| client.events(self.last))
-            .map_err(io::Error::other)?;
+    /// Waits for so long, or until it is urgent, or for the end: whether to go on.
+    fn wait(&self, pause: Duration, is_urgent: &dyn Fn() -> bool) -> bool {
+        let mut left = pause;
+        loop {
+            let slice = left.min(URGENT);
+            left -= slice;
+            if !self.end.pause(slice) {
+                return false;
+            }
+            if left.is_zero() || is_urgent() {
+                return true;
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<Stream, Failure> {
+        let stream = self.device.client()?.events(self.last.as_ref())?;
+        self.server = Some(stream.server.clone());
+        Ok(stream)
+    }
+
+    /// One stream to its end.
+    fn listen(&mut self, mut stream: Stream, on: &mut dyn FnMut(Notice)) -> io::Result<Over> {
         let (mut parser, mut messages) = (Parser::default(), Vec::new());
         let mut bytes = [0; READ_BYTES];
         loop {
-            let count = stream.read(&mut bytes)?;
+            let count = stream.bytes.read(&mut bytes)?;
             if count == 0 || self.end.is_wanted() {
-                return Ok(());
+                return Ok(Over::Lost { is_away: false });
             }
             let parsed = parser.push(&bytes[..count], &mut messages);
             for message in messages.drain(..) {
                 if let Some(event) = Event::read(&message.kind, &message.data)? {
                     on(Notice::Event(event));
                 }
-                self.last = message.id.or(self.last);
+                if let Some(id) = message.id {
+                    let server = stream.server.clone();
+                    self.last = Some(Heard { server, id });
+                }
             }
             parsed.map_err(io::Error::other)?;
+            // A silent server is heard of every quarter of a minute.
+            if !self.device.servers.is_preferred(&stream.server) {
+                return Ok(Over::Moved);
+            }
+            let pause = self.allowance.spend(count, Instant::now());
+            if !pause.is_zero() {
+                self.end.pause(pause);
+            }
         }
     }
 }

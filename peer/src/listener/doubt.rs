@@ -18,8 +18,12 @@ struct Reasons {
 impl Doubt {
     /// A peer said so, or the auth server tells this device nothing any more.
     pub fn raise(&self) {
-        self.lock().hinted = true;
-        self.changed.notify_all();
+        let mut reasons = self.lock();
+        // Who hints thousands of times a second wakes nobody thousands of times.
+        if !reasons.hinted {
+            reasons.hinted = true;
+            self.changed.notify_all();
+        }
     }
 
     /// The list says so.

@@ -9,29 +9,31 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use common::crl::RevocationList;
+use common::crl::{RevocationList, Revoked};
 use common::identity::PeerCertificate;
 use rustix::net::sockopt::set_socket_linger;
+
+use crate::failure::LOG_IN_OR_ASK;
 
 /// A file that is being sent ends with a sealed frame that tells the requester why, as far as that
 /// can be sent and taken in so much time. Then the connection is cut, with what the system still holds.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Whose certificate was revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The other side's.
-    Theirs,
+    Theirs(Revoked),
     /// This device's.
-    Ours,
+    Ours(Revoked),
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Theirs => "the certificate was revoked; the connection was cut",
-            Self::Ours => "this device's certificate was revoked; the connection was cut",
-        })
+        match self {
+            Self::Theirs(revoked) => write!(f, "{revoked}; the connection was cut"),
+            Self::Ours(revoked) => write!(f, "this device was cut off: {revoked}; {LOG_IN_OR_ASK}"),
+        }
     }
 }
 
@@ -56,8 +58,8 @@ impl Connection {
     /// Who is revoked hears why where a file is under way; our own word is worth nothing any more
     /// when it is us.
     fn doom(&self, verdict: Verdict) {
-        let verdict = *self.verdict.get_or_init(|| verdict);
-        if verdict == Verdict::Ours || !self.is_answering.load(Ordering::SeqCst) {
+        let verdict = self.verdict.get_or_init(|| verdict);
+        if matches!(verdict, Verdict::Ours(_)) || !self.is_answering.load(Ordering::SeqCst) {
             self.cut();
         }
     }
@@ -104,24 +106,41 @@ impl Live {
         }
     }
 
+    /// Whether a request is being answered on any of them.
+    pub(super) fn is_answering(&self) -> bool {
+        let state = self.state();
+        let mut all = state.connections.values();
+        all.any(|connection| connection.is_answering.load(Ordering::SeqCst))
+    }
+
     /// Cuts what has no right to stand under `crl`: all connections when it ends this device's `own`
     /// certificate.
     pub(super) fn enforce(&self, crl: &RevocationList, own: &PeerCertificate) {
-        let ours = crl.is_ended(own.serial());
-        let doomed: Vec<_> = self
-            .state()
-            .connections
-            .values()
-            .filter(|connection| ours || crl.is_ended(connection.certificate.serial()))
-            .cloned()
-            .collect();
+        let ended = |certificate: &PeerCertificate| {
+            let is_ended = crl.is_ended(certificate.serial());
+            is_ended.then(|| crl.revoked(certificate)).flatten()
+        };
+        let ours = ended(own).map(Verdict::Ours);
+        let verdict = |connection: &Connection| {
+            let theirs = || ended(&connection.certificate).map(Verdict::Theirs);
+            ours.clone().or_else(theirs)
+        };
+        let mut doomed = Vec::new();
+        for connection in self.state().connections.values() {
+            if let Some(verdict) = verdict(connection) {
+                doomed.push((connection.clone(), verdict));
+            }
+        }
         if doomed.is_empty() {
             return;
         }
-        let verdict = if ours { Verdict::Ours } else { Verdict::Theirs };
-        doomed
-            .iter()
-            .for_each(|connection| connection.doom(verdict));
+        let doomed: Vec<_> = doomed
+            .into_iter()
+            .map(|(connection, verdict)| {
+                connection.doom(verdict);
+                connection
+            })
+            .collect();
         let cut_all = move || doomed.iter().for_each(|connection| connection.cut());
         let late = cut_all.clone();
         let spawned = thread::Builder::new().name("cut".into()).spawn(move || {
@@ -145,7 +164,7 @@ pub(super) struct Standing {
 impl Standing {
     /// Why the connection is to end, if it is.
     pub(super) fn verdict(&self) -> Option<Verdict> {
-        self.connection.verdict.get().copied()
+        self.connection.verdict.get().cloned()
     }
 
     /// A request is being answered until the value is dropped. To be called before the requester is
@@ -199,6 +218,11 @@ mod tests {
         (client, listener.accept().unwrap().0)
     }
 
+    fn is_theirs(standing: &Standing, alias: &str) -> bool {
+        let verdict = standing.verdict();
+        matches!(verdict, Some(Verdict::Theirs(one)) if one.alias().as_str() == alias)
+    }
+
     fn is_cut(client: &mut TcpStream) -> bool {
         matches!(client.read(&mut [0]), Ok(0) | Err(_))
     }
@@ -215,7 +239,7 @@ mod tests {
         live.enforce(&org.revoke(1, &[4]), &own);
         assert_eq!(of_alice.verdict(), None);
         live.enforce(&org.revoke(2, &[5]), &own);
-        assert_eq!(of_alice.verdict(), Some(Verdict::Theirs));
+        assert!(is_theirs(&of_alice, "alice"));
         assert!(is_cut(&mut alice));
         assert_eq!(of_carol.verdict(), None);
         carol.set_nonblocking(true).unwrap();
@@ -230,14 +254,18 @@ mod tests {
         let (mut alice, socket) = connection();
         let mut sending = socket.try_clone().unwrap();
         let standing = live.enter(certificate(&org, "alice", 5), socket);
-        let _answering = standing.answer();
+        assert!(!live.is_answering());
+        let answering = standing.answer();
+        assert!(live.is_answering());
         live.enforce(&org.revoke(1, &[5]), &certificate(&org, "bob", 7));
-        assert_eq!(standing.verdict(), Some(Verdict::Theirs));
+        assert!(is_theirs(&standing, "alice"));
         std::io::Write::write_all(&mut sending, b"why").unwrap();
         let mut told = [0; 3];
         alice.read_exact(&mut told).unwrap();
         assert_eq!(&told, b"why");
         assert!(is_cut(&mut alice));
+        drop(answering);
+        assert!(!live.is_answering());
     }
 
     #[test]
@@ -248,7 +276,8 @@ mod tests {
         let standing = live.enter(certificate(&org, "alice", 5), socket);
         let _answering = standing.answer();
         live.enforce(&org.revoke(1, &[7]), &certificate(&org, "bob", 7));
-        assert_eq!(standing.verdict(), Some(Verdict::Ours));
+        let verdict = standing.verdict();
+        assert!(matches!(verdict, Some(Verdict::Ours(bob)) if bob.alias().as_str() == "bob"));
         assert!(is_cut(&mut alice));
     }
 

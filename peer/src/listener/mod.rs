@@ -153,6 +153,11 @@ impl Listener {
             .credentials = credentials;
     }
 
+    /// Whether a file is under way to anybody.
+    pub fn is_sending(&self) -> bool {
+        self.live.is_answering()
+    }
+
     /// Reasons to look at once for what changed about this device.
     pub fn doubt(&self) -> &Doubt {
         &self.doubt

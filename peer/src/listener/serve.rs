@@ -177,7 +177,7 @@ impl Conversation<'_> {
         match opened {
             Ok((file, digest)) => {
                 // When it is this device, the connection is cut already, and no word of ours counts.
-                let is_theirs = |verdict: &Verdict| *verdict == Verdict::Theirs;
+                let is_theirs = |verdict: &Verdict| matches!(verdict, Verdict::Theirs(_));
                 let stop = || {
                     let verdict = standing.verdict().filter(is_theirs);
                     verdict.map(|_| ErrorCode::Revoked)
@@ -204,7 +204,7 @@ impl Conversation<'_> {
             return Ok(());
         };
         let code = match reason {
-            Distrust::Revoked => ErrorCode::Revoked,
+            Distrust::Revoked(_) => ErrorCode::Revoked,
             Distrust::CrlStale => ErrorCode::CrlStale,
             _ => ErrorCode::Expired,
         };

@@ -20,6 +20,7 @@ use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 use crate::key_request::KeyRequest;
 use crate::offline::{Course, Situation};
+use crate::servers::Servers;
 
 /// What the device's own certificate needs, as far as `crl` knows.
 pub fn need(certificate: &PeerCertificate, crl: &RevocationList, now: UnixTime) -> Need {
@@ -40,16 +41,16 @@ pub fn need(certificate: &PeerCertificate, crl: &RevocationList, now: UnixTime) 
 pub fn ready(
     store: &IdentityStore,
     root: &OrgRoot,
-    server: Option<&str>,
+    servers: Option<&Servers>,
     crl: &RevocationList,
     now: UnixTime,
 ) -> Result<Arc<Credentials>, Failure> {
     let present = store.credentials(root)?;
     let need = need(present.certificate(), crl, now);
-    let renewed = match (need, server) {
+    let renewed = match (need, servers) {
         (Need::Nothing | Need::Revoked, _) => return store.valid_credentials(root, now),
         (_, None) => Err(Failure::new(Exit::NotLoggedIn, "no auth server is known")),
-        (_, Some(server)) => renew(store, root, server, Some(present.certificate())),
+        (_, Some(servers)) => renew(store, root, servers, Some(present.certificate())),
     };
     match (renewed, need) {
         (Ok(next), _) => Ok(Arc::new(next)),
@@ -84,7 +85,7 @@ fn lost(need: Need, failure: Failure) -> Failure {
 pub fn renew(
     store: &IdentityStore,
     root: &OrgRoot,
-    server: &str,
+    servers: &Servers,
     seen: Option<&PeerCertificate>,
 ) -> Result<Credentials, Failure> {
     let _lock = store.lock()?;
@@ -94,7 +95,7 @@ pub fn renew(
         return Ok(present.clone());
     }
     let request = KeyRequest::like(&device)?;
-    let client = AuthClient::with_device(server, root, &device);
+    let client = AuthClient::with_device(servers, root, &device);
     let certificate = client
         .renew(request.csr())
         .map_err(|failure| long_ended(present.certificate(), failure))?;

@@ -10,13 +10,15 @@ use rustls::pki_types::UnixTime;
 use super::schedule::{Need, Retry};
 use super::{need, renew};
 use crate::clock;
+use crate::failure::own_revoked;
 use crate::identity_store::IdentityStore;
+use crate::servers::Servers;
 
 /// Renews the certificate of a program that runs for long. Looks when it is asked to look.
 pub struct Renewer {
     store: IdentityStore,
     root: OrgRoot,
-    server: String,
+    servers: Servers,
     retry: Retry,
     told: Told,
 }
@@ -41,11 +43,11 @@ pub enum News {
 
 impl Renewer {
     /// For the device in that folder.
-    pub fn new(store: IdentityStore, root: OrgRoot, server: String) -> Self {
+    pub fn new(store: IdentityStore, root: OrgRoot, servers: Servers) -> Self {
         Self {
             store,
             root,
-            server,
+            servers,
             retry: Retry::default(),
             told: Told::Nothing,
         }
@@ -67,18 +69,15 @@ impl Renewer {
                 return None;
             }
             Need::Revoked => {
-                let alias = certificate.name().alias();
-                return self.warn(
-                    Told::Useless,
-                    format!("the certificate of {alias} was revoked; peers refuse it; log in again with peer login, or ask your administrator"),
-                );
+                let revoked = crl.revoked(certificate)?;
+                return self.warn(Told::Useless, own_revoked(&revoked).to_string());
             }
             Need::Wanted | Need::RoleChanged | Need::Ended => {}
         }
         if !self.retry.is_due(now) {
             return None;
         }
-        match renew(&self.store, &self.root, &self.server, Some(certificate)) {
+        match renew(&self.store, &self.root, &self.servers, Some(certificate)) {
             Ok(next) => {
                 self.reset();
                 Some(News::Renewed(Arc::new(next)))

@@ -12,7 +12,7 @@ use super::prompt;
 /// Lines that wait for the terminal; more are dropped and counted.
 const MAX_WAITING_LINES: usize = 1024;
 
-/// How long the last line of the program may take.
+/// How long such a line may take.
 const FAREWELL_PATIENCE: Duration = Duration::from_millis(300);
 
 static QUEUE: OnceLock<SyncSender<Lines>> = OnceLock::new();
@@ -50,7 +50,7 @@ fn print(receiver: &Receiver<Lines>) {
     }
 }
 
-/// Prints the last line of the program, if the terminal takes it soon.
+/// Prints a line that the program waits for, such as its last one, if the terminal takes it soon.
 pub(super) fn last(print: impl FnOnce() + Send + 'static) {
     let (done, wait) = sync_channel(1);
     thread::spawn(move || {

@@ -1,5 +1,6 @@
 //! The only part that prints. Standard output carries data only; everything else, questions
 //! included, goes to standard error.
+mod hints;
 mod lines;
 mod progress;
 pub mod prompt;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 
 use common::name::Escaped;
 
+pub use hints::commands_need;
 use lines::Lines;
 pub use progress::Progress;
 pub use secret_file::password_file;
@@ -48,13 +50,20 @@ pub fn note(line: &str) {
 pub fn error(failure: &Failure) {
     tell(&format!("peer: {}", Escaped(&failure.message)));
     if let Some(hint) = &failure.hint {
-        tell(&format!("      {}", Escaped(hint)));
+        tell(&format!("      {}", Escaped(&hints::complete(hint))));
     }
 }
 
 /// A line about what goes on all the same.
-fn warn(line: &str) {
+pub fn warn(line: &str) {
     note(&format!("peer: warning: {line}"));
+}
+
+/// A warning that must not be missed, from whatever thread: on a line of its own beside a question that
+/// waits, and not for long where the terminal takes nothing.
+pub fn alarm(text: &str) {
+    let text = format!("peer: warning: {}", Escaped(&hints::complete(text)));
+    lines::last(move || prompt::interject(&text, true));
 }
 
 /// What a signal's handler prints last.
@@ -95,7 +104,8 @@ pub fn news(news: &News) {
 /// Prints only what is wrong with it.
 pub fn warning(news: &News) {
     if let News::Warning(text) = news {
-        background(format!("peer: warning: {}", Escaped(text)));
+        let text = hints::complete(text);
+        background(format!("peer: warning: {}", Escaped(&text)));
     }
 }
 

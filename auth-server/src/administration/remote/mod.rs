@@ -9,7 +9,7 @@ mod unreachable;
 use client::{Call, CallError, Client};
 use common::identity::{Alias, OrgRoot};
 pub use device_files::DeviceFiles;
-use root_ca::{RevocationReason, Serial};
+use root_ca::Serial;
 use serde::de::DeserializeOwned;
 pub use server_url::{ServerUrl, ServerUrlError};
 use ureq::http::Method;
@@ -19,8 +19,8 @@ use super::wire::{
     Revoke, Revoked, SetPassword, SetRole, Told,
 };
 use super::{
-    AdminError, Administration, Answer, CertificateView, GivenRole, Imported, NewPassword,
-    Newcomer, OneTimePassword, UserView,
+    AdminError, Administration, Answer, CertificateView, GivenReason, GivenRole, Imported,
+    NewPassword, Newcomer, OneTimePassword, UserView,
 };
 use crate::audit::AuditPage;
 use crate::failure::Failure;
@@ -153,11 +153,7 @@ impl Administration for Remote {
         })
     }
 
-    fn revoke_user<'a>(
-        &'a self,
-        alias: &'a Alias,
-        reason: RevocationReason,
-    ) -> Answer<'a, Option<u64>> {
+    fn revoke_user<'a>(&'a self, alias: &'a Alias, reason: GivenReason) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let call = Call::post(user(alias, "/revoke")).json(&Revoke::new(reason))?;
             let done: PerhapsRevoked = self.ask(call, |no| no.about_user(alias)).await?;
@@ -208,7 +204,7 @@ impl Administration for Remote {
     fn revoke_device<'a>(
         &'a self,
         serial: &'a Serial,
-        reason: RevocationReason,
+        reason: GivenReason,
     ) -> Answer<'a, Option<u64>> {
         Box::pin(async move {
             let path = format!("/admin/certificates/{serial}/revoke");

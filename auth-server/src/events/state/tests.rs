@@ -194,7 +194,7 @@ fn who_is_revoked_gets_the_list_s_number_and_nothing_after_it() {
     assert!(alice.ended.has_changed().is_err());
     assert!(bob.ended.has_changed().is_ok());
     assert_eq!(test.kinds(&bob), ["crl", "offline", "crl"]);
-    assert_eq!(&test.state.listing()[..], b"{\"peers\":[]}");
+    assert_eq!(&test.state.listing(None)[..], b"{\"peers\":[]}");
 }
 
 #[test]

@@ -192,3 +192,65 @@ fn a_person_has_so_many_entries_and_all_together_as_many_as_there_is_room() {
     // Who is there may change what he says.
     assert!(test.put(&who("bob", 100), offer("photos", false)).is_ok());
 }
+
+/// The largest that a device may tell of itself.
+fn largest() -> Offer {
+    Offer {
+        addresses: vec!["a".repeat(253) + ":65535"; 16],
+        shares: vec!["s".repeat(64); 48],
+        ..offer("docs", false)
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_person_always_fits_into_one_answer() {
+    let mut test = Test::new();
+    let mut taken = 0;
+    while let Ok(Change::Online(_)) = test.put(&who("mallory", taken), largest()) {
+        taken += 1;
+    }
+    assert!((7..9).contains(&taken), "{taken}");
+    assert_eq!(
+        test.put(&who("mallory", taken), largest()),
+        Err(NoEntry::TooMany)
+    );
+    let mallory = "mallory".parse().unwrap();
+    let listed = test.directory.listing_of(&mallory);
+    assert!(listed.len() <= MAX_PERSON_LISTING_BYTES);
+    // What is small still fits, what is hidden takes no room, and neither does what is replaced.
+    let hidden = Offer {
+        unlisted: true,
+        ..largest()
+    };
+    assert!(test.put(&who("mallory", 100), hidden).is_ok());
+    assert!(test.put(&who("mallory", 0), offer("docs", false)).is_ok());
+    assert!(test.put(&who("mallory", 0), largest()).is_ok());
+    assert!(test.put(&who("bob", 200), largest()).is_ok());
+    let bob = test.directory.listing_of(&"bob".parse().unwrap());
+    assert!(bob.starts_with(b"{\"peers\":[{\"alias\":\"bob\""));
+    let nobody = test.directory.listing_of(&"nobody".parse().unwrap());
+    assert_eq!(&nobody[..], b"{\"peers\":[]}");
+}
+
+#[test]
+fn what_is_shown_of_all_always_fits_into_one_answer() {
+    let mut test = Test::new();
+    test.directory = Directory::new(usize::MAX);
+    test.put(&who("bob", 0), offer("docs", false)).unwrap();
+    let numbered = |n: u16| {
+        let mut who = who(&format!("mallory-{}", n / 7), 0);
+        let [high, low] = n.to_be_bytes();
+        let mut bytes = [0; 16];
+        (bytes[0], bytes[1], bytes[14], bytes[15]) = (0x40, 1, high, low);
+        who.device = Serial::from_bytes(&bytes).unwrap();
+        who
+    };
+    let refused = (0..u16::MAX).find_map(|n| test.put(&numbered(n), largest()).err());
+    assert_eq!(refused, Some(NoEntry::Full));
+    let listing = test.directory.listing();
+    let most = MAX_LISTING_BYTES - 8192..=MAX_LISTING_BYTES;
+    assert!(most.contains(&listing.len()), "{}", listing.len());
+    // Who is there is found, and may change what he says.
+    assert_eq!(test.listed()[0].0, "bob");
+    assert!(test.put(&who("bob", 0), offer("more", false)).is_ok());
+}

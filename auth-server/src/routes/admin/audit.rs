@@ -3,13 +3,13 @@
 use axum::extract::State;
 
 use super::desk;
-use super::extract::Query;
 use crate::administration::wire::AuditQuery;
 use crate::administration::{AUDIT_PAGE, Administration};
 use crate::audit::AuditPage;
 use crate::body::Json;
 use crate::device::Administrator;
 use crate::problem::Problem;
+use crate::routes::query::Query;
 use crate::routes::responses::Refusals;
 use crate::state::Shared;
 

@@ -3,12 +3,12 @@
 use axum::extract::State;
 
 use super::desk;
-use super::extract::Query;
 use crate::administration::wire::{CertificateQuery, MAX_CERTIFICATES};
 use crate::administration::{Administration, CertificateView};
 use crate::body::Json;
 use crate::device::Administrator;
 use crate::problem::Problem;
+use crate::routes::query::Query;
 use crate::routes::responses::Refusals;
 use crate::state::Shared;
 use crate::store::CertificateFilter;

@@ -1,46 +1,20 @@
 //! CPU time of a handshake, both ends together, with the RSA-3072 certificates of a real
 //! organisation, in this process.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::SystemTime;
-
-use captures::device::Device;
-use captures::foreign::{root_certificate, stolen_from};
+use captures::measure::{Measured, Outcome};
 use captures::organisation::Organisation;
-use captures::process::own_cpu_time;
-use captures::scratch::files_below;
 use captures::ui;
-use common::crl::RevocationList;
-use common::crypto::Suite;
-use common::frame::{Frame, FrameReader};
-use common::handshake::{
-    AwaitListener, AwaitRequester, AwaitVerdict, Credentials, ListenerConfig, ListenerStep,
-    RequesterConfig, RequesterStep, Trust,
-};
-use common::identity::OrgRoot;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
 
-use captures::measure::{Measured, Outcome, median};
+use super::pair::Pair;
 
-const HANDSHAKES: usize = 300;
-const BATCH: usize = 10;
+const BATCHES: usize = 30;
 const GOAL_MS: f64 = 2.3;
 
 pub(crate) fn measure() -> Outcome<Measured> {
     ui::step("Handshakes with RSA-3072, both ends in one process:");
-    let pair = Pair::of_real_people()?;
+    let pair = Pair::of_real_people(&Organisation::start("Example")?)?;
     pair.shake_hands()?;
-    let mut costs = Vec::new();
-    for _ in 0..HANDSHAKES / BATCH {
-        let before = own_cpu_time();
-        for _ in 0..BATCH {
-            pair.shake_hands()?;
-        }
-        costs.push((own_cpu_time() - before).as_secs_f64() * 1000.0 / BATCH as f64);
-    }
-    let cost = median(costs);
+    let cost = pair.median_cost(BATCHES)?;
     ui::fact("median", &format!("{cost:.2} ms of CPU"));
     Ok(Measured {
         what: "handshake, CPU of both ends together, RSA-3072",
@@ -48,133 +22,4 @@ pub(crate) fn measure() -> Outcome<Measured> {
         found: format!("{cost:.2} ms"),
         reached: cost <= GOAL_MS,
     })
-}
-
-struct Pair {
-    requester: RequesterConfig,
-    listener: ListenerConfig,
-}
-
-impl Pair {
-    fn of_real_people() -> Outcome<Self> {
-        let organisation = Organisation::start("Example")?;
-        let (alice, bob) = (organisation.person("alice")?, organisation.person("bob")?);
-        let trust = Arc::new(trust_of(&alice)?);
-        let suites = vec![Suite::Aes256Gcm];
-        let requester = RequesterConfig {
-            credentials: credentials_of(&alice, &trust)?,
-            trust: Arc::clone(&trust),
-            expected: None,
-            suites: suites.clone(),
-        };
-        let listener = ListenerConfig {
-            credentials: credentials_of(&bob, &trust)?,
-            trust,
-            suites,
-        };
-        Ok(Self {
-            requester,
-            listener,
-        })
-    }
-
-    fn shake_hands(&self) -> Outcome<()> {
-        let now =
-            UnixTime::since_unix_epoch(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?);
-        let listener = AwaitRequester::start(self.listener.clone(), now).map_err(|f| f.error)?;
-        let (requester, hello) = AwaitListener::start(self.requester.clone(), now)?;
-        let (listener, flight) = answer(listener, &hello)?;
-        let (requester, flight) = verified(requester, &flight)?;
-        let verdict = conclude(listener, &flight)?;
-        let mut wire = Wire::of(&verdict);
-        requester
-            .handle_frame(wire.next()?)
-            .map_err(|failure| failure.error)?;
-        Ok(())
-    }
-}
-
-fn answer(listener: AwaitRequester, bytes: &[u8]) -> Outcome<(AwaitRequester, Vec<u8>)> {
-    match listener
-        .handle_frame(Wire::of(bytes).next()?)
-        .map_err(|failure| failure.error)?
-    {
-        ListenerStep::Continue(state, flight) => Ok((state, flight)),
-        ListenerStep::Established(..) => Err("the listener was too quick".into()),
-    }
-}
-
-fn verified(requester: AwaitListener, bytes: &[u8]) -> Outcome<(AwaitVerdict, Vec<u8>)> {
-    match requester
-        .handle_frame(Wire::of(bytes).next()?)
-        .map_err(|failure| failure.error)?
-    {
-        RequesterStep::Verified(state, flight) => Ok((state, flight)),
-        RequesterStep::Continue(..) => Err("the listener's flight was not complete".into()),
-    }
-}
-
-fn conclude(listener: AwaitRequester, bytes: &[u8]) -> Outcome<Vec<u8>> {
-    match listener
-        .handle_frame(Wire::of(bytes).next()?)
-        .map_err(|failure| failure.error)?
-    {
-        ListenerStep::Established(_, verdict) => Ok(verdict),
-        ListenerStep::Continue(..) => Err("the requester's flight was not complete".into()),
-    }
-}
-
-/// Bytes on their way, read as frames.
-struct Wire {
-    reader: FrameReader,
-    bytes: VecDeque<u8>,
-}
-
-impl Wire {
-    fn of(bytes: &[u8]) -> Self {
-        Self {
-            reader: FrameReader::new(),
-            bytes: bytes.iter().copied().collect(),
-        }
-    }
-
-    fn next(&mut self) -> Outcome<Frame<'_>> {
-        while !self.reader.has_frame()? {
-            let space = self.reader.unfilled()?;
-            let count = space.len().min(self.bytes.len());
-            if count == 0 {
-                return Err("half a frame".into());
-            }
-            for (place, byte) in space.iter_mut().zip(self.bytes.drain(..count)) {
-                *place = byte;
-            }
-            self.reader.filled(count);
-        }
-        self.reader
-            .next_frame()?
-            .ok_or_else(|| "half a frame".into())
-    }
-}
-
-fn trust_of(device: &Device) -> Outcome<Trust> {
-    let root = OrgRoot::from_der(root_certificate(&device.folder())?)?;
-    let crl = files_below(&device.folder())
-        .iter()
-        .find_map(|path| {
-            let pem = CertificateRevocationListDer::from_pem_file(path).ok();
-            let der = pem.or_else(|| Some(std::fs::read(path).ok()?.into()))?;
-            RevocationList::read(der, &root).ok()
-        })
-        .ok_or("the device has no revocation list")?;
-    Ok(Trust::new(root, crl)?)
-}
-
-fn credentials_of(device: &Device, trust: &Trust) -> Outcome<Arc<Credentials>> {
-    let mut own = stolen_from(device)?;
-    let leaf = own.chain.pop().ok_or("a device without a certificate")?;
-    Ok(Arc::new(Credentials::new(
-        leaf,
-        &own.key,
-        trust.root().label(),
-    )?))
 }

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use captures::measure;
 
+mod crl;
 mod curl;
 mod handshake;
 mod memory;
+mod pair;
 mod speed;
 
 fn main() -> ExitCode {
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
         "orgshare: speed and memory, rivals in the same run",
         &[
             ("handshake", handshake::measure),
+            ("crl", crl::measure),
             ("speed", speed::measure),
             ("memory", memory::measure),
         ],

@@ -8,6 +8,8 @@ mod crowd;
 mod logins;
 mod memory;
 mod renewals;
+mod revocations;
+mod streams;
 
 fn main() -> ExitCode {
     measure::run(
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
             ("logins", logins::measure),
             ("memory", memory::measure),
             ("renewals", renewals::measure),
+            ("revocations", revocations::measure),
+            ("streams", streams::measure),
         ],
     )
 }

@@ -32,7 +32,7 @@ fn a_listener_that_cannot_decide_says_so_before_tls() {
 fn a_requester_with_a_stale_revocation_list_trusts_nobody() {
     let (org, mut pair) = pair();
     let stale = org.crl_der(1, &[], NOW - 2 * DAY, NOW - DAY);
-    let stale = crate::crl::RevocationList::read(stale.into(), &org.root()).unwrap();
+    let stale = RevocationList::read(stale.into(), &org.root()).unwrap();
     pair.requester.trust = org.trust_with(stale);
     assert_eq!(
         pair.connect().requester.unwrap_err().error,

@@ -59,21 +59,48 @@ fn a_revoked_member_is_refused_on_both_sides() {
     let (org, mut pair) = pair();
     let trust = org.trust_with(org.revoke(2, &[11, 12]));
     pair.listener.trust = trust.clone();
+    let revoked = |credentials: &Credentials| {
+        let listed = trust.crl().revoked(credentials.certificate());
+        assert!(listed.is_some());
+        distrust(Distrust::Revoked(listed))
+    };
     let outcome = pair.connect();
     assert_eq!(
         outcome.listener.unwrap_err().error,
-        distrust(Distrust::Revoked)
+        revoked(&pair.requester.credentials)
     );
     assert_eq!(
         outcome.requester.unwrap_err().error,
         HandshakeError::Refused(Refusal::Revoked)
     );
     pair.listener.trust = org.trust();
-    pair.requester.trust = trust;
+    pair.requester.trust = trust.clone();
     assert_eq!(
         pair.connect().requester.unwrap_err().error,
-        distrust(Distrust::Revoked)
+        revoked(&pair.listener.credentials)
     );
+}
+
+#[test]
+fn nobody_is_trusted_under_a_list_that_has_run_out() {
+    let (org, mut pair) = pair();
+    let stale = RevocationList::read(org.crl_der(1, &[], NOW - DAY, NOW).into(), &org.root());
+    let stale = org.trust_with(stale.unwrap());
+    pair.requester.trust = stale.clone();
+    assert_eq!(
+        pair.connect().requester.unwrap_err().error,
+        distrust(Distrust::CrlStale)
+    );
+    pair.requester.trust = org.trust();
+    pair.listener.trust = stale;
+    assert!(pair.connect().listener.is_err());
+}
+
+#[test]
+fn a_list_of_another_root_is_no_reason_to_trust_anybody() {
+    let (org, same_name) = (TestOrg::new("acme"), TestOrg::new("acme"));
+    assert!(Trust::new(org.root(), org.revoke(1, &[])).is_ok());
+    assert!(Trust::new(org.root(), same_name.revoke(1, &[])).is_err());
 }
 
 #[test]
@@ -251,9 +278,11 @@ fn a_peer_is_looked_at_again_under_a_newer_list_and_a_later_clock() {
     let trust = org.trust();
     assert_eq!(trust.check_again(&requester.peer, at(NOW)), Ok(()));
     let newer = org.trust_with(org.revoke(2, &[12]));
+    let listed = newer.crl().revoked(requester.peer.certificate());
+    assert!(listed.is_some());
     assert_eq!(
         newer.check_again(&requester.peer, at(NOW)),
-        Err(Distrust::Revoked)
+        Err(Distrust::Revoked(listed))
     );
     assert_eq!(
         trust.check_again(&requester.peer, at(NOW + DAY + 1)),

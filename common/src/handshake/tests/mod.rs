@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 
 use super::*;
+use crate::crl::RevocationList;
 use crate::frame::{Phase, plain_frame};
 use crate::identity::IdentityError;
 use crate::testing::{Leaf, NOW, Pair, TestOrg, at, dns, each_frame};

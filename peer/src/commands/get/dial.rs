@@ -1,7 +1,7 @@
 //! From an address to a verified session.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::handshake::RequesterConfig;
 use common::session::RequesterSession;
@@ -20,6 +20,7 @@ const BUSY_TRIES: u32 = 6;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connects to a peer where it was `found` and verifies it; waits a little for a listener that is busy.
+/// Ends within a few times the `timeout`, however many addresses there are, and whoever is there.
 ///
 /// # Errors
 /// When no session came to be.
@@ -29,17 +30,19 @@ pub(super) fn dial(
     timeout: Duration,
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<(FrameStream, RequesterSession), ConnectError> {
+    // Whoever answers, and however: nothing new is begun after that.
+    let until = Instant::now() + timeout;
     let mut pause = BUSY_PAUSE;
     for _ in 1..BUSY_TRIES {
-        match connect_once(found, config, timeout, on) {
-            Err(error) if error.is_busy() => {
+        match connect_once(found, config, timeout, until, on) {
+            Err(error) if error.is_busy() && Instant::now() < until => {
                 thread::sleep(pause);
                 pause *= 2;
             }
             connected => return connected,
         }
     }
-    connect_once(found, config, timeout, on)
+    connect_once(found, config, timeout, until, on)
 }
 
 /// Where somebody else answers at an announced address, the others are tried.
@@ -47,6 +50,7 @@ fn connect_once(
     found: &Found,
     config: &RequesterConfig,
     timeout: Duration,
+    until: Instant,
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<(FrameStream, RequesterSession), ConnectError> {
     let mut left = found.addresses.clone();
@@ -57,7 +61,7 @@ fn connect_once(
             Err(error) => return Err(somebody_else.unwrap_or(error)),
         };
         left.retain(|other| *other != address);
-        let others = found.are_announced && !left.is_empty();
+        let others = found.are_announced && !left.is_empty() && Instant::now() < until;
         match shake_hands(stream, config, timeout, on) {
             Err(error) if others && error.is_somebody_else() => {
                 somebody_else.get_or_insert(error);

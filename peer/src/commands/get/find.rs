@@ -1,20 +1,24 @@
 //! From how a peer is named to where it may be.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use common::identity::Alias;
 use common::name::Escaped;
 
 use crate::address::PeerAddress;
 use crate::commands::peers::{device_name, number};
-use crate::connection::ConnectError;
+use crate::connection::{ConnectError, resolve};
 use crate::events::{Device, Online};
 use crate::failure::{Exit, Failure};
 
 use super::dial::explain;
 
-/// Addresses that are dialled, whatever a device announces.
-const MAX_DIALLED: usize = 32;
+/// How long the names that a device announces may take to mean something here.
+const RESOLVING: Duration = Duration::from_secs(5);
+
+/// Devices that somebody who has too many of them is told of.
+const MAX_NAMED: usize = 8;
 
 /// Digits of a number that choose a device.
 const MIN_DIGITS: usize = 4;
@@ -45,7 +49,7 @@ pub(super) fn find(peer: &PeerAddress, device: Option<&Device>) -> Result<Found,
             device: which,
         } => {
             let directory = device.ok_or_else(no_server)?.client()?;
-            let online = choose(directory.peers()?, alias, which.as_deref())?;
+            let online = choose(directory.peers(Some(alias))?.peers, alias, which.as_deref())?;
             Ok(Found {
                 addresses: addresses(&online)?,
                 are_announced: true,
@@ -89,8 +93,9 @@ fn absent(alias: &Alias, which: Option<&str>) -> Failure {
 
 /// Devices of one name are told by their numbers.
 fn several(alias: &Alias, theirs: &[Online]) -> Failure {
-    let names: Vec<String> = theirs
+    let mut names: Vec<String> = theirs
         .iter()
+        .take(MAX_NAMED)
         .map(|online| {
             let name = device_name(online);
             let same = theirs.iter().filter(|other| device_name(other) == name);
@@ -102,11 +107,14 @@ fn several(alias: &Alias, theirs: &[Online]) -> Failure {
             format!("{alias}/{}", Escaped(&shown))
         })
         .collect();
+    if theirs.len() > MAX_NAMED {
+        names.push("...".into());
+    }
     Failure::new(
         Exit::Usage,
         format!(
             "{alias} has {} devices online: {}",
-            names.len(),
+            theirs.len(),
             names.join(", ")
         ),
     )
@@ -114,14 +122,7 @@ fn several(alias: &Alias, theirs: &[Online]) -> Failure {
 }
 
 fn addresses(online: &Online) -> Result<Vec<SocketAddr>, Failure> {
-    // A name that does not resolve here leaves the other addresses.
-    let found: Vec<SocketAddr> = online
-        .addresses
-        .iter()
-        .filter_map(|address| address.to_socket_addrs().ok())
-        .flatten()
-        .take(MAX_DIALLED)
-        .collect();
+    let found = resolve(&online.addresses, RESOLVING);
     if found.is_empty() {
         return Err(Failure::new(
             Exit::Unreachable,
@@ -197,17 +198,22 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_are_none_are_passed_over() {
+    fn who_announces_no_address_that_is_one_cannot_be_reached() {
         let mut hostile = online("mallory", "00", None);
-        hostile.addresses = vec![
-            "no address".into(),
-            "127.0.0.1:1990".into(),
-            "host:99999".into(),
-            "\u{1b}[2J".into(),
-        ];
+        hostile.addresses = vec!["no address".into(), "127.0.0.1:1990".into()];
         let found = addresses(&hostile).unwrap();
         assert_eq!(found, ["127.0.0.1:1990".parse().unwrap()]);
         hostile.addresses = vec!["".into()];
         assert_eq!(addresses(&hostile).unwrap_err().exit, Exit::Unreachable);
+    }
+
+    #[test]
+    fn a_crowd_of_devices_is_counted_and_not_all_told() {
+        let crowd: Vec<Online> = (0..500)
+            .map(|n| online("bob", &format!("{n:032x}"), Some("laptop")))
+            .collect();
+        let told = choose(crowd, &"bob".parse().unwrap(), None).unwrap_err();
+        assert!(told.message.starts_with("bob has 500 devices online"));
+        assert!(told.message.len() < 300, "{told}");
     }
 }

@@ -6,11 +6,9 @@ mod place;
 mod view;
 mod watch;
 
-use std::sync::Arc;
-
 use common::crypto::Suite;
-use common::handshake::{Credentials, RequesterConfig, VerifiedPeer};
-use common::identity::{Alias, OrgRoot};
+use common::handshake::{RequesterConfig, VerifiedPeer};
+use common::identity::Alias;
 
 pub use self::place::{is_yes, received_name, wanted_in_dialogue};
 
@@ -20,14 +18,13 @@ use self::place::wanted;
 use self::view::View;
 use self::watch::{Watch, Watched};
 use crate::address::PeerAddress;
-use crate::clock;
 use crate::events::Device;
 use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 use crate::options::{Common, Get, Place};
-use crate::renewal;
 use crate::revalidation::Revalidation;
 use crate::transfer::{FetchEvent, FetchReport, Wanted, fetch};
+use crate::ui;
 
 /// What the caller wants to know while files are fetched.
 pub enum Step<'a> {
@@ -89,27 +86,31 @@ pub fn fetch_from(
     on: &mut dyn FnMut(Step<'_>),
 ) -> Result<FetchReport, Failure> {
     let root = store.root()?;
-    let server = store.account()?.server;
-    let mut revalidation = Revalidation::start(store, &root, server.as_deref())?;
+    let servers = store.servers(ui::alarm)?;
+    let mut revalidation = Revalidation::start(store, &root, servers.as_ref())?;
     let mut config = RequesterConfig {
-        credentials: own(store, &root, server.as_deref(), &revalidation)?,
+        credentials: revalidation.own(servers.as_ref())?,
         trust: revalidation.trust(),
         expected: expected.cloned(),
         suites: Suite::ALL.to_vec(),
     };
-    let device = server.map(|server| Device {
+    let device = servers.map(|servers| Device {
         store: store.clone(),
         root: root.clone(),
-        server,
+        servers,
     });
     let name = peer.to_string();
-    let found = find(peer, device.as_ref())?;
+    // Server and peer may know of a change of role that this device has not heard of.
+    let found = match find(peer, device.as_ref()) {
+        Err(failure) if failure.exit == Exit::NotTrusted && revalidation.learn() => {
+            renew(&mut config, &revalidation, device.as_ref())?;
+            find(peer, device.as_ref())
+        }
+        found => found,
+    }?;
     let connected = match dial(&found, &config, common.timeout, on) {
-        // The other side may know of a change of role that this device has not heard of.
         Err(error) if error.is_revoked() && revalidation.learn() => {
-            let server = device.as_ref().map(|device| device.server.as_str());
-            config.credentials = own(store, &root, server, &revalidation)?;
-            config.trust = revalidation.trust();
+            renew(&mut config, &revalidation, device.as_ref())?;
             dial(&found, &config, common.timeout, on)
         }
         connected => connected,
@@ -138,13 +139,13 @@ pub fn fetch_from(
     Ok(report)
 }
 
-/// What this device presents, renewed first if that is due.
-fn own(
-    store: &IdentityStore,
-    root: &OrgRoot,
-    server: Option<&str>,
+/// What a newer list demands of this device, before it tries again.
+fn renew(
+    config: &mut RequesterConfig,
     revalidation: &Revalidation,
-) -> Result<Arc<Credentials>, Failure> {
-    let trust = revalidation.trust();
-    renewal::ready(store, root, server, trust.crl(), clock::now())
+    device: Option<&Device>,
+) -> Result<(), Failure> {
+    config.credentials = revalidation.own(device.map(|device| &device.servers))?;
+    config.trust = revalidation.trust();
+    Ok(())
 }

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::crl::RevocationList;
+use common::crl::{RevocationList, Revoked};
 use common::handshake::{Trust, VerifiedPeer};
-use common::identity::{Alias, OrgRoot, PeerCertificate};
+use common::identity::{OrgRoot, PeerCertificate};
 
 use crate::auth_client::AuthClient;
 use crate::clock;
-use crate::events::{self, Device, Notice, Subscription, catch_up};
-use crate::failure::{Exit, Failure};
+use crate::events::{self, CatchUp, Device, Notice, Subscription};
+use crate::failure::{Exit, Failure, LOG_IN_OR_ASK};
 use crate::identity_store::{self, IdentityStore};
 use crate::revalidation::Revalidation;
 use crate::transfer::Leave;
@@ -49,12 +49,21 @@ impl Watched {
         }
     }
 
-    /// Who of both is out under `list`.
-    fn ended(&self, list: &RevocationList) -> Option<&Alias> {
-        [&self.own, &self.provider]
-            .into_iter()
-            .find(|certificate| list.is_ended(certificate.serial()))
-            .map(|certificate| certificate.name().alias())
+    /// Who of both is out under `list`, as the person here is told.
+    fn ended(&self, list: &RevocationList) -> Option<Failure> {
+        let ended = |certificate: &PeerCertificate| {
+            let is_ended = list.is_ended(certificate.serial());
+            is_ended.then(|| list.revoked(certificate)).flatten()
+        };
+        let ours = ended(&self.own).map(|own| cut(&own, LOG_IN_OR_ASK));
+        ours.or_else(|| {
+            let provider = ended(&self.provider)?;
+            let hint = format!(
+                "{} must log in again, or ask your administrator",
+                provider.alias()
+            );
+            Some(cut(&provider, &hint))
+        })
     }
 }
 
@@ -89,7 +98,7 @@ impl Watch {
     ) -> Self {
         let client = device
             .as_ref()
-            .map(|device| AuthClient::new(&device.server, root));
+            .map(|device| AuthClient::new(&device.servers, root));
         let state = State {
             newest: revalidation.trust(),
             looked: Instant::now(),
@@ -113,26 +122,25 @@ impl Watch {
 
 impl Shared {
     fn follow(self: Arc<Self>, device: Device) -> io::Result<Subscription> {
-        events::follow(device, BEFORE_FOLLOWING, move |notice| self.hear(&notice))
+        let mut catch_up = CatchUp::default();
+        let heard = move |notice| self.hear(&notice, &mut catch_up);
+        events::follow(device, BEFORE_FOLLOWING, || true, heard)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, notice: &Notice) {
-        match notice {
-            Notice::Event(event) => {
-                if let Some(number) = event.crl_number() {
-                    catch_up(number, || self.held(), || self.look());
-                }
-            }
-            Notice::Lost => {
-                let looked = self.state().looked;
-                if looked.elapsed() >= BETWEEN_LOOKS {
-                    self.look();
-                }
-            }
+    fn hear(&self, notice: &Notice, catch_up: &mut CatchUp) {
+        let is_known = match notice {
+            Notice::Event(event) => event
+                .crl_number()
+                .is_none_or(|number| catch_up.reach(number, || self.held(), || self.look())),
+            Notice::Lost => false,
+        };
+        let looked = self.state().looked;
+        if !is_known && looked.elapsed() >= BETWEEN_LOOKS {
+            self.look();
         }
     }
 
@@ -159,10 +167,10 @@ impl Shared {
     }
 
     fn judge(&self, list: &RevocationList) {
-        let Some(alias) = self.watched.ended(list) else {
+        let Some(failure) = self.watched.ended(list) else {
             return;
         };
-        self.cut.get_or_init(|| revoked(alias));
+        self.cut.get_or_init(|| failure);
         if let Some(socket) = &self.watched.socket {
             // A socket that is closed already needs no cutting.
             let _ = socket.shutdown(Shutdown::Both);
@@ -170,12 +178,9 @@ impl Shared {
     }
 }
 
-fn revoked(alias: &Alias) -> Failure {
-    Failure::new(
-        Exit::NotTrusted,
-        format!("the certificate of {alias} was revoked; the transfer was cut"),
-    )
-    .hint("nothing of an unfinished file was kept; ask your administrator")
+fn cut(revoked: &Revoked, hint: &str) -> Failure {
+    Failure::new(Exit::NotTrusted, format!("{revoked}; the transfer was cut"))
+        .hint(format!("nothing of an unfinished file was kept; {hint}"))
 }
 
 impl Drop for Watch {

@@ -178,11 +178,6 @@ impl Scene {
                 "only a part",
             ),
             (
-                "an extension that the verifier does not take",
-                with(PRIVATE, false, vec![0; 1 << 20])?,
-                "cannot be read",
-            ),
-            (
                 "17 MiB",
                 with(PRIVATE, false, vec![0; 17 << 20])?,
                 "more than",

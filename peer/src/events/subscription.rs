@@ -1,5 +1,3 @@
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,6 +8,7 @@ use common::identity::OrgRoot;
 use super::allowance::Allowance;
 use super::backoff::Backoff;
 use super::event::Event;
+use super::jitter::random;
 use super::parser::Parser;
 use crate::auth_client::{AuthClient, Heard, Stream};
 use crate::failure::{Exit, Failure};
@@ -224,10 +223,4 @@ impl Follower {
             }
         }
     }
-}
-
-/// Spreads pauses; nothing depends on it being secret.
-fn random() -> u32 {
-    let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }

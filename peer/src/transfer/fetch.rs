@@ -80,7 +80,7 @@ pub struct FetchReport {
 
 /// Who decides whether both sides may exchange files, while they do.
 pub trait Leave {
-    /// Leave to give files their final names, or to print them: asked once, before the first.
+    /// Leave to give a file its final name, or to print it: asked before each.
     ///
     /// # Errors
     /// When the provider is not to be trusted any more.
@@ -112,7 +112,6 @@ pub fn fetch(
         peer,
         umask,
         leave,
-        cleared: false,
         on,
         to_ask: wanted.into(),
         asked: VecDeque::new(),
@@ -141,7 +140,6 @@ struct Fetch<'a> {
     peer: &'a str,
     umask: u32,
     leave: &'a mut dyn Leave,
-    cleared: bool,
     on: &'a mut dyn FnMut(FetchEvent<'_>),
     to_ask: VecDeque<Wanted>,
     asked: VecDeque<Wanted>,
@@ -254,6 +252,7 @@ impl Fetch<'_> {
                 part.publish(verified, overwrite, self.umask).map(Some)
             }
             Some(Sink::Stdout) => {
+                self.clear()?;
                 io::stdout()
                     .flush()
                     .map_err(|error| stdout_failure(&error))?;
@@ -307,11 +306,7 @@ impl Fetch<'_> {
     }
 
     fn clear(&mut self) -> Result<(), Failure> {
-        if !self.cleared {
-            self.leave.clear(self.session.peer())?;
-            self.cleared = true;
-        }
-        Ok(())
+        self.leave.clear(self.session.peer())
     }
 
     fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! `peer get PEER:PATH... [DEST]`
 
+mod currency;
 mod dial;
 mod find;
 mod place;

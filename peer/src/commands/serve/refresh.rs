@@ -80,7 +80,8 @@ impl Refresh {
         if let Ok(trust) = identity_store::trust(&self.root, list) {
             self.listener.set_trust(trust);
             // Another thread may have found a newer one meanwhile.
-            let _ = self.store.save_crl(self.listener.identity().trust.crl());
+            let identity = self.listener.identity();
+            let _ = self.store.save_crl(identity.trust.crl(), &self.root);
         }
     }
 

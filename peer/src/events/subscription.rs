@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use common::identity::OrgRoot;
 
 use super::allowance::Allowance;
-use super::backoff::Backoff;
+use super::backoff::{Backoff, FIRST};
 use super::event::Event;
 use super::jitter::random;
 use super::parser::Parser;
@@ -164,9 +164,14 @@ impl Follower {
             go_on = match over {
                 Over::Moved => true,
                 Over::Lost { is_away } => {
-                    on(Notice::Lost);
                     let pause = self.backoff.pause(random());
-                    self.wait(pause, &|| is_away && is_urgent())
+                    // All who lost the same server do not look for its list at the same moment.
+                    let before = pause.min(FIRST);
+                    if !self.end.pause(before) {
+                        return;
+                    }
+                    on(Notice::Lost);
+                    self.wait(pause - before, &|| is_away && is_urgent())
                 }
             };
         }

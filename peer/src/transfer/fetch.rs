@@ -120,9 +120,14 @@ pub fn fetch(
     };
     if let Err(broken) = fetch.run() {
         let broken = fetch.leave.explain(broken);
-        if let Some(Sink::File(part, _)) = fetch.current.take() {
-            give_up(part, broken.exit);
-        }
+        let broken = match fetch.current.take() {
+            Some(Sink::File(part, _)) => {
+                give_up(part, broken.exit);
+                broken
+            }
+            Some(Sink::Stdout) => printed(broken),
+            None => broken,
+        };
         fetch.report.broken = Some(broken);
     }
     fetch.report
@@ -252,7 +257,10 @@ impl Fetch<'_> {
                 part.publish(verified, overwrite, self.umask).map(Some)
             }
             Some(Sink::Stdout) => {
-                self.clear()?;
+                if let Err(refused) = self.clear().and_then(|()| self.leave.go_on()) {
+                    self.current = Some(Sink::Stdout);
+                    return Err(refused);
+                }
                 io::stdout()
                     .flush()
                     .map_err(|error| stdout_failure(&error))?;
@@ -322,6 +330,11 @@ fn give_up(part: PartFile, exit: Exit) {
     if matches!(exit, Exit::Integrity | Exit::NotTrusted) {
         part.discard();
     }
+}
+
+/// What is printed cannot be taken back.
+fn printed(broken: Failure) -> Failure {
+    broken.hint("what was written to standard output is not to be trusted, and may not be whole")
 }
 
 fn emit(bytes: &[u8]) -> Result<(), Failure> {

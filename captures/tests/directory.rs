@@ -1,10 +1,12 @@
 //! People are found by name while their peers run.
 
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use captures::device::{Device, Listener};
 use captures::error::Result;
+use captures::forged_list::number_of;
 use captures::organisation::PASSWORD;
 use captures::process::PATIENCE;
 use captures::stage::Stage;
@@ -158,6 +160,94 @@ fn a_server_that_says_nothing_does_not_hold_up_who_stops_listening() -> Result<(
     let took = begun.elapsed();
     assert_eq!(ended.code, Some(130));
     assert!(took < PROMPT_END, "it took {took:?}");
+    Ok(())
+}
+
+/// The number of the list that bob's listener goes by.
+fn list_of_bob(stage: &Stage) -> Result<u64> {
+    number_of(&fs::read(stage.bob.folder().join("root.crl")).unwrap())
+}
+
+#[test]
+fn who_got_another_role_renews_before_finding_others_by_alias() -> Result<()> {
+    for what in ["get", "peers"] {
+        let stage = Stage::set()?;
+        stage.offer("a", b"contents")?;
+        online(&stage.bob, PATIENCE, |lines| tells(lines, "bob"))?;
+        let before = list_of_bob(&stage)?;
+        stage
+            .organisation
+            .run(&["user", "role", "alice", "clerk", "--new-role"])?
+            .success()?;
+        // The list that says so is there within a second. Nothing runs on alice's device that could have
+        // renewed it.
+        let end = Instant::now() + PATIENCE;
+        while list_of_bob(&stage)? == before {
+            assert!(Instant::now() < end, "no newer list");
+            thread::sleep(Duration::from_millis(50));
+        }
+        match what {
+            "get" => stage.alice.get("bob:files/a", &stage.inbox("a"))?,
+            _ => stage.alice.run(&["peers"])?,
+        }
+        .success()?;
+        let own = stage.alice.run(&["whoami"])?.success()?;
+        assert!(own.said().contains("clerk"), "{}", own.said());
+    }
+    Ok(())
+}
+
+#[test]
+fn who_runs_nothing_is_told_by_whoami_of_a_new_role_and_of_a_revocation() -> Result<()> {
+    let stage = Stage::set()?;
+    let told = |wanted: &str| -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let said = stage.alice.run(&["whoami"])?.said();
+            if said.contains(wanted) {
+                return Ok(());
+            }
+            assert!(Instant::now() < end, "{said}");
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    stage
+        .organisation
+        .run(&["user", "role", "alice", "clerk", "--new-role"])?
+        .success()?;
+    told("has changed")?;
+    stage
+        .organisation
+        .run(&["user", "revoke", "alice", "--reason", "keyCompromise"])?
+        .success()?;
+    told("revoked (keyCompromise)")
+}
+
+/// The port of the first address of whoever is listed.
+fn port_of(line: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let address = line["addresses"][0].as_str().unwrap();
+    address.rsplit(':').next().unwrap().to_owned()
+}
+
+#[test]
+fn of_two_programs_in_one_folder_the_second_is_listed_when_the_first_has_ended() -> Result<()> {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let stage = Stage::set()?;
+        online(&stage.alice, PATIENCE, |lines| tells(lines, "bob"))?;
+        let second = stage.bob.serve("files", stage.shared())?;
+        second
+            .running()
+            .wait_for_text("another program on this device is listed")?;
+        let first = stage.listener.port().to_string();
+        let listed = online(&stage.alice, PATIENCE, |lines| tells(lines, "bob"))?;
+        assert_eq!((listed.len(), port_of(&listed[0])), (1, first));
+        stage.listener.running().signal(signal)?;
+        let port = second.port().to_string();
+        online(&stage.alice, PATIENCE, |lines| {
+            lines.len() == 1 && port_of(&lines[0]) == port
+        })?;
+    }
     Ok(())
 }
 

@@ -50,7 +50,7 @@ fn an_interrupted_transfer_says_how_to_go_on() -> Result<()> {
     let stage = Stage::set()?;
     stage.offer_generated("file", FILE_BYTES)?;
     interrupted(&stage, 600_000, Signal::INT)?
-        .refused(130, &["file"])
+        .refused(130, &["arrived stays as", "/file.orgshare.part"])
         .map(drop)
 }
 

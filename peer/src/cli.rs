@@ -25,7 +25,8 @@ EXIT CODES
   0 done and verified   1 other error   2 usage   3 not logged in   4 login refused
   5 cannot be reached   6 no such remote file   7 not trusted or revoked   8 integrity failure
   9 refused by the other side   10 local file problem   11 some of many failed
-  12 versions do not match   75 try again   130 interrupted"
+  12 versions do not match   75 try again
+  129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM"
 )]
 pub struct Cli {
     /// Global flags.

@@ -87,6 +87,11 @@ impl Home {
         self.data.join("root.crl")
     }
 
+    /// What is locked while it is replaced.
+    pub fn crl_lock(&self) -> PathBuf {
+        self.data.join("crl.lock")
+    }
+
     /// Which auth servers, and who logged in.
     pub fn account(&self) -> PathBuf {
         self.data.join("account.toml")

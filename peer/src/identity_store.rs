@@ -246,11 +246,18 @@ impl IdentityStore {
         Ok(bytes.and_then(|der| RevocationList::read(der.into(), root).ok()))
     }
 
-    /// Keeps a revocation list that was accepted.
+    /// Keeps a revocation list that was accepted. Where another program on this device has kept a newer
+    /// one meanwhile, that one stays.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn save_crl(&self, list: &RevocationList) -> Result<(), Failure> {
+    pub fn save_crl(&self, list: &RevocationList, root: &OrgRoot) -> Result<(), Failure> {
+        self.home.create()?;
+        let _lock = home::lock(&self.home.crl_lock())?;
+        let kept = self.crl(root).ok().flatten();
+        if kept.is_some_and(|kept| kept.number() > list.number()) {
+            return Ok(());
+        }
         home::write_private(&self.home.crl(), list.der())
     }
 }
@@ -268,6 +275,31 @@ pub fn trust(root: &OrgRoot, crl: RevocationList) -> Result<Arc<Trust>, Failure>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::testing::TestOrg;
+
+    #[test]
+    fn a_newer_list_is_never_replaced_by_an_older_one_of_the_same_organisation() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(folder.path().join("peer"))).unwrap();
+        let store = IdentityStore::new(home);
+        let org = TestOrg::new("acme");
+        let number = |org: &TestOrg| store.crl(&org.root()).unwrap().map(|list| list.number());
+        for (saved, kept) in [(3, 3), (2, 3), (5, 5), (4, 5), (5, 5)] {
+            store
+                .save_crl(&org.revoke(saved, &[7]), &org.root())
+                .unwrap();
+            assert_eq!(number(&org), Some(kept));
+        }
+        // What another organisation signed, or nobody, is in nobody's way.
+        let other = TestOrg::new("other");
+        store
+            .save_crl(&other.revoke(1, &[]), &other.root())
+            .unwrap();
+        assert_eq!(number(&other), Some(1));
+        std::fs::write(store.home().crl(), b"damaged").unwrap();
+        store.save_crl(&org.revoke(1, &[]), &org.root()).unwrap();
+        assert_eq!(number(&org), Some(1));
+    }
 
     fn read(text: &str) -> Option<Account> {
         toml::from_str(text).ok()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use common::crl::RevocationList;
 use common::handshake::{Credentials, Distrust, Trust, VerifiedPeer};
@@ -24,6 +25,9 @@ pub struct Revalidation {
     root: OrgRoot,
     trust: Arc<Trust>,
     question: Option<Question>,
+    /// When the question that was answered was asked.
+    answered: Option<Instant>,
+    begun: Instant,
 }
 
 impl Revalidation {
@@ -37,26 +41,25 @@ impl Revalidation {
         root: &OrgRoot,
         servers: Option<&Servers>,
     ) -> Result<Self, Failure> {
+        let begun = Instant::now();
         let held = store.crl(root)?;
         let question = servers.map(|servers| ask(servers, root, held.clone()));
-        match held.filter(|list| list.is_fresh(clock::now())) {
-            Some(list) => Ok(Self {
-                store: store.clone(),
-                root: root.clone(),
-                trust: trust(root, list)?,
-                question,
-            }),
+        let (list, question, answered) = match held.filter(|list| list.is_fresh(clock::now())) {
+            Some(list) => (list, question, None),
             None => {
                 let list = fresh(question)?;
-                store.save_crl(&list)?;
-                Ok(Self {
-                    store: store.clone(),
-                    root: root.clone(),
-                    trust: trust(root, list)?,
-                    question: None,
-                })
+                store.save_crl(&list, root)?;
+                (list, None, Some(begun))
             }
-        }
+        };
+        Ok(Self {
+            store: store.clone(),
+            root: root.clone(),
+            trust: trust(root, list)?,
+            question,
+            answered,
+            begun,
+        })
     }
 
     /// What to trust now.
@@ -81,12 +84,32 @@ impl Revalidation {
 
     /// Waits for the answer, for a reason to doubt the list held; whether there was a newer one.
     pub fn learn(&mut self) -> bool {
-        let Some(Ok(Some(newer))) = self.question.take().map(wait) else {
-            return false;
+        self.settle().unwrap_or(false)
+    }
+
+    /// When the server was asked, if it answered.
+    pub fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    /// When the server was asked.
+    pub fn asked(&self) -> Instant {
+        self.begun
+    }
+
+    /// Waits for the answer and goes by it: whether it is a newer list.
+    fn settle(&mut self) -> Result<bool, Failure> {
+        let Some(question) = self.question.take() else {
+            return Ok(false);
         };
-        let kept = self.store.save_crl(&newer);
-        let newer = kept.and_then(|()| trust(&self.root, newer));
-        newer.map(|trust| self.trust = trust).is_ok()
+        let newer = wait(question)?;
+        self.answered = Some(self.begun);
+        let Some(newer) = newer else {
+            return Ok(false);
+        };
+        self.store.save_crl(&newer, &self.root)?;
+        self.trust = trust(&self.root, newer)?;
+        Ok(true)
     }
 
     /// Waits for the answer and looks at `peer` again under the newest list. A server that cannot
@@ -95,28 +118,31 @@ impl Revalidation {
     /// # Errors
     /// When the peer is not to be trusted any more, or the server's list was refused.
     pub fn clear(&mut self, peer: &VerifiedPeer) -> Result<(), Failure> {
-        let answer = self.question.take().map_or(Ok(None), wait);
-        match answer {
-            Ok(Some(newer)) => {
-                self.store.save_crl(&newer)?;
-                self.trust = trust(&self.root, newer)?;
-            }
-            Ok(None) => {}
-            Err(failure) if failure.exit == Exit::NotTrusted => return Err(failure),
-            Err(_) => {}
+        match self.settle() {
+            Err(failure) if !is_away(&failure) => return Err(failure),
+            // A server that cannot be reached, or an answer.
+            _ => check(&self.trust, peer),
         }
-        let alias = peer.certificate().name().alias();
-        self.trust
-            .check_again(peer, clock::now())
-            .map_err(|reason| {
-                let told = match &reason {
-                    Distrust::Revoked(Some(revoked)) => revoked.to_string(),
-                    other => format!("{alias}: {other}"),
-                };
-                Failure::new(Exit::NotTrusted, told)
-                    .hint("nothing was kept; ask your administrator")
-            })
     }
+}
+
+fn is_away(failure: &Failure) -> bool {
+    !matches!(failure.exit, Exit::NotTrusted | Exit::LocalFile)
+}
+
+/// Looks at `peer` again.
+///
+/// # Errors
+/// When it is not to be trusted any more.
+pub fn check(trust: &Trust, peer: &VerifiedPeer) -> Result<(), Failure> {
+    let alias = peer.certificate().name().alias();
+    trust.check_again(peer, clock::now()).map_err(|reason| {
+        let told = match &reason {
+            Distrust::Revoked(Some(revoked)) => revoked.to_string(),
+            other => format!("{alias}: {other}"),
+        };
+        Failure::new(Exit::NotTrusted, told).hint("nothing was kept; ask your administrator")
+    })
 }
 
 fn ask(servers: &Servers, root: &OrgRoot, held: Option<RevocationList>) -> Question {

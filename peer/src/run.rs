@@ -119,10 +119,6 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
             expect,
             overwrite,
         } => {
-            signals::set_farewell(Some(
-                "interrupted; what arrived stays as NAME.orgshare.part; run the same command again"
-                    .into(),
-            ));
             get::run(
                 &store,
                 &common,

@@ -166,7 +166,7 @@ pub fn log_in(
     let _lock = store.lock()?;
     store.save_credentials(&request.key_pem(), &certificate)?;
     if let Some(list) = newer {
-        store.save_crl(&list)?;
+        store.save_crl(&list, root)?;
     }
     store.save_account(&Account {
         servers: servers.urls().to_vec(),

@@ -44,7 +44,7 @@ pub fn run(store: &IdentityStore, url: &str, fingerprint: &str) -> Result<String
     let crl = AuthClient::new(&servers, &root).newer_crl(&root, None, clock::now())?;
     store.save_root(&root)?;
     if let Some(crl) = crl {
-        store.save_crl(&crl)?;
+        store.save_crl(&crl, &root)?;
     }
     let mut account = store.account()?;
     account.servers.retain(|other| other != server);

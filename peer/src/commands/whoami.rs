@@ -34,12 +34,22 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
         .hint("renew it with peer renew, or log in again with peer login"));
     }
     learn(store, &root)?;
-    if let Some(crl) = store.crl(&root)?
-        && renewal::need(certificate, &crl, clock::now()) == Need::Revoked
-        && let Some(revoked) = crl.revoked(certificate)
+    let crl = store.crl(&root)?;
+    let need = crl.as_ref().map_or(Need::Nothing, |crl| {
+        renewal::need(certificate, crl, clock::now())
+    });
+    if need == Need::Revoked
+        && let Some(revoked) = crl.and_then(|crl| crl.revoked(certificate))
     {
         return Err(own_revoked(&revoked));
     }
+    let role = match need {
+        Need::RoleChanged => format!(
+            "{} (has changed; the next certificate has the new one: peer renew)",
+            certificate.role()
+        ),
+        _ => certificate.role().to_string(),
+    };
     let kept = store.account()?.servers;
     let unknown = ["unknown".to_owned()];
     let servers: Vec<String> = if kept.is_empty() { &unknown[..] } else { &kept }
@@ -52,9 +62,8 @@ pub fn run(store: &IdentityStore) -> Result<String, Failure> {
         let _ = write!(serial, "{byte:02x}");
     }
     Ok(format!(
-        "alias         {}\nrole          {}\norganisation  {}\nname          {}\nvalid until   {}\nrenews at     {}\nserial        {serial}\n{}\norg root      {}",
+        "alias         {}\nrole          {role}\norganisation  {}\nname          {}\nvalid until   {}\nrenews at     {}\nserial        {serial}\n{}\norg root      {}",
         certificate.name().alias(),
-        certificate.role(),
         Escaped(root.display_name()),
         certificate.name(),
         clock::show(certificate.not_after()),

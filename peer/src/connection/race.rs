@@ -4,14 +4,14 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So much later the next address is tried, if none has answered (RFC 8305, 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 type Answer = (SocketAddr, io::Result<TcpStream>);
 
-/// Connects to whichever of `addresses` answers first.
+/// Connects to whichever of `addresses` answers first, within the `timeout`, however many there are.
 ///
 /// # Errors
 /// When none does: the last reason.
@@ -22,24 +22,29 @@ pub(super) fn race(
     if let [only] = addresses {
         return TcpStream::connect_timeout(only, timeout).map(|socket| (socket, *only));
     }
+    let until = Instant::now() + timeout;
+    let head_start = head_start(addresses.len(), timeout);
     let mut waiting = in_turn(addresses).into_iter();
     let (answer, answers) = channel();
     let mut under_way = 0;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "no such host");
     loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         match waiting.next() {
             Some(address) => {
-                try_one(address, timeout, answer.clone());
+                try_one(address, left, answer.clone());
                 under_way += 1;
             }
             None if under_way == 0 => return Err(last),
             None => {}
         }
-        // When all are on their way, each has its own timeout.
         let patience = if waiting.len() > 0 {
-            HEAD_START
+            head_start.min(left)
         } else {
-            timeout
+            left
         };
         match answers.recv_timeout(patience) {
             Ok((address, Ok(socket))) => return Ok((socket, address)),
@@ -50,6 +55,12 @@ pub(super) fn race(
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
     }
+}
+
+/// Half of the time is for those that are tried last.
+fn head_start(addresses: usize, timeout: Duration) -> Duration {
+    let addresses = u32::try_from(addresses).unwrap_or(u32::MAX).max(1);
+    HEAD_START.min(timeout / 2 / addresses)
 }
 
 /// Answers exactly once.
@@ -139,5 +150,26 @@ mod tests {
             let kind = race(several, LONG).unwrap_err().kind();
             assert_eq!(kind, io::ErrorKind::ConnectionRefused);
         }
+    }
+
+    #[test]
+    fn however_many_addresses_are_silent_one_timeout_is_all_they_get() {
+        // Reserved for documentation (RFC 5737): nobody is there.
+        let silent: Vec<SocketAddr> = (1..=32)
+            .map(|host| SocketAddr::from(([192, 0, 2, host], 9)))
+            .collect();
+        let begun = Instant::now();
+        assert!(race(&silent, Duration::from_secs(1)).is_err());
+        // One head start after the other would take eight.
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(6), "{took:?}");
+    }
+
+    #[test]
+    fn all_addresses_are_tried_within_the_first_half_of_the_time() {
+        let second = Duration::from_secs(1);
+        assert_eq!(head_start(2, 10 * second), HEAD_START);
+        assert_eq!(head_start(32, 10 * second), 5 * second / 32);
+        assert_eq!(head_start(0, second), HEAD_START);
     }
 }

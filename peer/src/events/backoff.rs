@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 /// The first pause is this long at most.
-const FIRST: Duration = Duration::from_millis(500);
+pub(super) const FIRST: Duration = Duration::from_millis(500);
 
 /// Each further one up to this: when a server comes back, thousands of devices come back to it over
 /// so much time.

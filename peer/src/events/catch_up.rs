@@ -1,8 +1,10 @@
 use std::thread;
 use std::time::Duration;
 
-/// Before each look for a list that was told of: thousands of devices look at once, and a server may be
-/// too busy to answer all.
+use super::jitter::jitter;
+
+/// Before each look for a list that was told of, less up to half of it: thousands of devices look at once,
+/// and a server may be too busy to answer all.
 const PAUSES: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(250),
@@ -29,7 +31,7 @@ impl CatchUp {
                 if held() >= number {
                     return true;
                 }
-                thread::sleep(pause);
+                thread::sleep(pause - jitter(pause / 2));
                 look();
             }
         }

@@ -5,11 +5,13 @@ mod allowance;
 mod backoff;
 mod catch_up;
 mod event;
+mod jitter;
 mod online;
 mod parser;
 mod subscription;
 
 pub use catch_up::CatchUp;
 pub use event::Event;
+pub use jitter::jitter;
 pub use online::Online;
 pub use subscription::{Device, Notice, Subscription, follow};

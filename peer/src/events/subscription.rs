@@ -1,5 +1,3 @@
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,8 +6,9 @@ use std::time::{Duration, Instant};
 use common::identity::OrgRoot;
 
 use super::allowance::Allowance;
-use super::backoff::Backoff;
+use super::backoff::{Backoff, FIRST};
 use super::event::Event;
+use super::jitter::random;
 use super::parser::Parser;
 use crate::auth_client::{AuthClient, Heard, Stream};
 use crate::failure::{Exit, Failure};
@@ -165,9 +164,14 @@ impl Follower {
             go_on = match over {
                 Over::Moved => true,
                 Over::Lost { is_away } => {
-                    on(Notice::Lost);
                     let pause = self.backoff.pause(random());
-                    self.wait(pause, &|| is_away && is_urgent())
+                    // All who lost the same server do not look for its list at the same moment.
+                    let before = pause.min(FIRST);
+                    if !self.end.pause(before) {
+                        return;
+                    }
+                    on(Notice::Lost);
+                    self.wait(pause - before, &|| is_away && is_urgent())
                 }
             };
         }
@@ -224,10 +228,4 @@ impl Follower {
             }
         }
     }
-}
-
-/// Spreads pauses; nothing depends on it being secret.
-fn random() -> u32 {
-    let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }

@@ -72,6 +72,11 @@ impl Destination {
         self.folder.join(&self.name)
     }
 
+    /// Where the file is while it is not whole, for messages.
+    pub fn part_path(&self) -> PathBuf {
+        self.folder.join(part_name(&self.name))
+    }
+
     /// Whether something has the final name already.
     pub fn exists(&self) -> bool {
         self.dir.symlink_metadata(&self.name).is_ok()

@@ -80,7 +80,7 @@ pub struct FetchReport {
 
 /// Who decides whether both sides may exchange files, while they do.
 pub trait Leave {
-    /// Leave to give files their final names, or to print them: asked once, before the first.
+    /// Leave to give a file its final name, or to print it: asked before each.
     ///
     /// # Errors
     /// When the provider is not to be trusted any more.
@@ -112,7 +112,6 @@ pub fn fetch(
         peer,
         umask,
         leave,
-        cleared: false,
         on,
         to_ask: wanted.into(),
         asked: VecDeque::new(),
@@ -121,9 +120,14 @@ pub fn fetch(
     };
     if let Err(broken) = fetch.run() {
         let broken = fetch.leave.explain(broken);
-        if let Some(Sink::File(part, _)) = fetch.current.take() {
-            give_up(part, broken.exit);
-        }
+        let broken = match fetch.current.take() {
+            Some(Sink::File(part, _)) => {
+                give_up(part, broken.exit);
+                broken
+            }
+            Some(Sink::Stdout) => printed(broken),
+            None => broken,
+        };
         fetch.report.broken = Some(broken);
     }
     fetch.report
@@ -141,7 +145,6 @@ struct Fetch<'a> {
     peer: &'a str,
     umask: u32,
     leave: &'a mut dyn Leave,
-    cleared: bool,
     on: &'a mut dyn FnMut(FetchEvent<'_>),
     to_ask: VecDeque<Wanted>,
     asked: VecDeque<Wanted>,
@@ -254,6 +257,10 @@ impl Fetch<'_> {
                 part.publish(verified, overwrite, self.umask).map(Some)
             }
             Some(Sink::Stdout) => {
+                if let Err(refused) = self.clear().and_then(|()| self.leave.go_on()) {
+                    self.current = Some(Sink::Stdout);
+                    return Err(refused);
+                }
                 io::stdout()
                     .flush()
                     .map_err(|error| stdout_failure(&error))?;
@@ -307,11 +314,7 @@ impl Fetch<'_> {
     }
 
     fn clear(&mut self) -> Result<(), Failure> {
-        if !self.cleared {
-            self.leave.clear(self.session.peer())?;
-            self.cleared = true;
-        }
-        Ok(())
+        self.leave.clear(self.session.peer())
     }
 
     fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
@@ -327,6 +330,11 @@ fn give_up(part: PartFile, exit: Exit) {
     if matches!(exit, Exit::Integrity | Exit::NotTrusted) {
         part.discard();
     }
+}
+
+/// What is printed cannot be taken back.
+fn printed(broken: Failure) -> Failure {
+    broken.hint("what was written to standard output is not to be trusted, and may not be whole")
 }
 
 fn emit(bytes: &[u8]) -> Result<(), Failure> {

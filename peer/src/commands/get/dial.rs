@@ -13,6 +13,9 @@ use crate::connection::{
 };
 use crate::failure::{Exit, Failure, from_handshake};
 
+/// What a try gets that begins at the end of the time for all.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// Tries at a listener that is busy, with doubling pauses.
 const BUSY_TRIES: u32 = 6;
 
@@ -56,7 +59,8 @@ fn connect_once(
     let mut left = found.addresses.clone();
     let mut somebody_else = None;
     loop {
-        let (stream, address) = match connection::dial(&left, timeout) {
+        let patience = until.saturating_duration_since(Instant::now()).max(LEAST);
+        let (stream, address) = match connection::dial(&left, patience) {
             Ok(dialled) => dialled,
             Err(error) => return Err(somebody_else.unwrap_or(error)),
         };
@@ -90,6 +94,30 @@ fn shake_hands(
     Ok((stream, RequesterSession::new(established)))
 }
 
+/// Addresses that a message names.
+const MAX_NAMED: usize = 4;
+
+/// The same for a peer that was found: whoever looks for a wrong address sees all that were tried.
+pub(super) fn unanswered(peer: &str, found: &Found, error: ConnectError) -> Failure {
+    if !found.are_announced || !matches!(error, ConnectError::Dial(_)) {
+        return explain(peer, error);
+    }
+    let mut tried: Vec<String> = found
+        .addresses
+        .iter()
+        .take(MAX_NAMED)
+        .map(ToString::to_string)
+        .collect();
+    if found.addresses.len() > MAX_NAMED {
+        tried.push("...".into());
+    }
+    Failure::new(
+        Exit::Unreachable,
+        format!("{peer}: no answer at {}", tried.join(", ")),
+    )
+    .hint("check that peer serve runs there and can be reached from here, or give HOST:PORT")
+}
+
 /// Why no session came to be, as a person reads it.
 pub(super) fn explain(peer: &str, error: ConnectError) -> Failure {
     match error {
@@ -116,5 +144,36 @@ fn looks_like(start: &[u8]) -> &'static str {
         [b'S', b'S', b'H', b'-', ..] => "; it speaks SSH",
         [0x15 | 0x16, 3, ..] => "; it speaks TLS",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn who_does_not_answer_is_told_of_with_the_addresses_that_were_tried() {
+        let gone = || ConnectError::Dial(io::ErrorKind::TimedOut.into());
+        let mut found = Found {
+            addresses: vec!["192.0.2.2:1990".parse().unwrap(); 2],
+            are_announced: true,
+        };
+        let told = unanswered("bob", &found, gone());
+        assert_eq!(told.exit, Exit::Unreachable);
+        assert_eq!(
+            told.message,
+            "bob: no answer at 192.0.2.2:1990, 192.0.2.2:1990"
+        );
+        found.addresses = vec!["192.0.2.2:1990".parse().unwrap(); 32];
+        let told = unanswered("bob", &found, gone()).message;
+        assert!(told.len() < 120 && told.ends_with("..."), "{told}");
+        // What a person wrote needs no telling.
+        found.are_announced = false;
+        assert!(
+            !unanswered("192.0.2.2", &found, gone())
+                .message
+                .contains("1990")
+        );
     }
 }

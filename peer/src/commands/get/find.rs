@@ -49,13 +49,27 @@ pub(super) fn find(peer: &PeerAddress, device: Option<&Device>) -> Result<Found,
             device: which,
         } => {
             let directory = device.ok_or_else(no_server)?.client()?;
-            let online = choose(directory.peers(Some(alias))?.peers, alias, which.as_deref())?;
+            let listed = directory.peers(Some(alias)).map_err(without_server)?;
+            let online = choose(listed.peers, alias, which.as_deref())?;
             Ok(Found {
                 addresses: addresses(&online)?,
                 are_announced: true,
             })
         }
     }
+}
+
+/// Who knows where the peer is needs nobody to find it.
+fn without_server(failure: Failure) -> Failure {
+    if failure.exit != Exit::Unreachable {
+        return failure;
+    }
+    let more = "peer get HOST:PORT:PATH goes on without it";
+    let hint = match &failure.hint {
+        Some(hint) => format!("{hint}; {more}"),
+        None => more.to_owned(),
+    };
+    failure.hint(hint)
 }
 
 fn no_server() -> Failure {
@@ -65,15 +79,19 @@ fn no_server() -> Failure {
 
 /// The one device that is meant.
 fn choose(peers: Vec<Online>, alias: &Alias, which: Option<&str>) -> Result<Online, Failure> {
-    let is_meant = |online: &Online| {
-        which.is_none_or(|which| {
-            let by_number = which.len() >= MIN_DIGITS && online.device.starts_with(which);
-            by_number || online.name.as_deref() == Some(which)
-        })
-    };
-    let mut theirs: Vec<Online> = peers
+    let theirs: Vec<Online> = peers
         .into_iter()
-        .filter(|online| online.alias == alias.as_str() && is_meant(online))
+        .filter(|online| online.alias == alias.as_str())
+        .collect();
+    if let Some(which) = which
+        && !theirs.is_empty()
+        && !theirs.iter().any(|online| is_named(online, which))
+    {
+        return Err(no_such(alias, &theirs));
+    }
+    let mut theirs: Vec<Online> = theirs
+        .into_iter()
+        .filter(|online| which.is_none_or(|which| is_named(online, which)))
         .collect();
     match (theirs.pop(), theirs.is_empty()) {
         (None, _) => Err(absent(alias, which)),
@@ -85,14 +103,36 @@ fn choose(peers: Vec<Online>, alias: &Alias, which: Option<&str>) -> Result<Onli
     }
 }
 
+fn is_named(online: &Online, which: &str) -> bool {
+    let by_number = which.len() >= MIN_DIGITS && online.device.starts_with(which);
+    by_number || online.name.as_deref() == Some(which)
+}
+
 fn absent(alias: &Alias, which: Option<&str>) -> Failure {
     let what = which.map_or(alias.to_string(), |which| format!("{alias}/{which}"));
     Failure::new(Exit::Unreachable, format!("{what} is not online"))
         .hint("see peer peers; a device is listed while peer serve runs there; or give HOST:PORT")
 }
 
-/// Devices of one name are told by their numbers.
+fn no_such(alias: &Alias, theirs: &[Online]) -> Failure {
+    Failure::new(
+        Exit::Unreachable,
+        format!(
+            "no such device of {alias}; online: {}",
+            names(alias, theirs)
+        ),
+    )
+    .hint("see peer peers; a device is listed while peer serve runs there")
+}
+
 fn several(alias: &Alias, theirs: &[Online]) -> Failure {
+    let (count, names) = (theirs.len(), names(alias, theirs));
+    let told = format!("{alias} has {count} devices online: {names}");
+    Failure::new(Exit::Usage, told).hint("write which one is meant")
+}
+
+/// Devices of one name are told by their numbers.
+fn names(alias: &Alias, theirs: &[Online]) -> String {
     let mut names: Vec<String> = theirs
         .iter()
         .take(MAX_NAMED)
@@ -110,15 +150,7 @@ fn several(alias: &Alias, theirs: &[Online]) -> Failure {
     if theirs.len() > MAX_NAMED {
         names.push("...".into());
     }
-    Failure::new(
-        Exit::Usage,
-        format!(
-            "{alias} has {} devices online: {}",
-            theirs.len(),
-            names.join(", ")
-        ),
-    )
-    .hint("write which one is meant")
+    names.join(", ")
 }
 
 fn addresses(online: &Online) -> Result<Vec<SocketAddr>, Failure> {
@@ -195,6 +227,21 @@ mod tests {
             let told = chosen(alias, which).unwrap_err();
             assert_eq!(told.exit, Exit::Unreachable, "{alias} {which:?}");
         }
+        let told = chosen("bob", Some("phone")).unwrap_err();
+        let devices = "no such device of bob; online: bob/laptop, bob/desk";
+        assert_eq!(told.message, devices);
+    }
+
+    #[test]
+    fn who_reaches_no_server_is_told_what_goes_on_without_one() {
+        let away = Failure::new(Exit::Unreachable, "away").hint("wait");
+        let told = without_server(away).to_string();
+        assert_eq!(
+            told,
+            "away; wait; peer get HOST:PORT:PATH goes on without it"
+        );
+        let refused = Failure::new(Exit::NotTrusted, "no");
+        assert_eq!(without_server(refused.clone()), refused);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `peer get PEER:PATH... [DEST]`
 
+mod currency;
 mod dial;
 mod find;
 mod place;
@@ -9,10 +10,11 @@ mod watch;
 use common::crypto::Suite;
 use common::handshake::{RequesterConfig, VerifiedPeer};
 use common::identity::Alias;
+use common::name::Escaped;
 
 pub use self::place::{is_yes, received_name, wanted_in_dialogue};
 
-use self::dial::{dial, explain};
+use self::dial::{dial, unanswered};
 use self::find::find;
 use self::place::wanted;
 use self::view::View;
@@ -23,7 +25,8 @@ use crate::failure::{Exit, Failure};
 use crate::identity_store::IdentityStore;
 use crate::options::{Common, Get, Place};
 use crate::revalidation::Revalidation;
-use crate::transfer::{FetchEvent, FetchReport, Wanted, fetch};
+use crate::signals;
+use crate::transfer::{FetchEvent, FetchReport, Target, Wanted, fetch};
 use crate::ui;
 
 /// What the caller wants to know while files are fetched.
@@ -43,6 +46,7 @@ pub enum Step<'a> {
 pub fn run(store: &IdentityStore, common: &Common, get: &Get) -> Result<(), Failure> {
     let wanted = wanted(common, get)?;
     let count = wanted.len();
+    signals::set_farewell(Some(farewell(&wanted)));
     let mut view = View::new(common.quiet, count > 1, get.place == Place::Stdout);
     let report = fetch_from(
         store,
@@ -53,6 +57,21 @@ pub fn run(store: &IdentityStore, common: &Common, get: &Get) -> Result<(), Fail
         &mut |step| view.show(&step),
     )?;
     conclude(report, count)
+}
+
+/// What an interrupted person is told.
+fn farewell(wanted: &[Wanted]) -> String {
+    match wanted {
+        [only] => match &only.target {
+            Target::File(destination, _) => format!(
+                "interrupted; what arrived stays as {}; run the same command again",
+                Escaped(&destination.part_path().display().to_string())
+            ),
+            Target::Stdout => "interrupted; what was written is not to be trusted".into(),
+        },
+        _ => "interrupted; what arrived of a file stays as NAME.orgshare.part; run the same command again"
+            .into(),
+    }
 }
 
 /// Turns what became of each file into one result.
@@ -115,7 +134,7 @@ pub fn fetch_from(
         }
         connected => connected,
     };
-    let (mut stream, mut session) = connected.map_err(|error| explain(&name, error))?;
+    let (mut stream, mut session) = connected.map_err(|error| unanswered(&name, &found, error))?;
     let own = config.credentials.certificate();
     let provider = session.peer().certificate();
     let watched = Watched::new(own, provider, stream.cutter().ok());

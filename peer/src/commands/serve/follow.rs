@@ -62,6 +62,10 @@ pub(super) fn follow(
                 refresh.look_back();
                 looked_back = Instant::now();
             }
+            // A list that was told of is looked for until it is held.
+            if refresh.is_behind() {
+                listener.doubt().raise();
+            }
             listener.doubt().wait(DOUBTED_REFRESH, REFRESH);
         }
     });
@@ -86,6 +90,7 @@ fn hear(
             return;
         };
         if let Some(number) = event.crl_number() {
+            refresh.tell_of(number);
             let look = || {
                 refresh.look();
                 look_at_own(&listener);

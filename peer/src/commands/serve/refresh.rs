@@ -1,6 +1,7 @@
 //! The newest revocation list, and the newest certificate on disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use common::crl::RevocationList;
@@ -24,6 +25,8 @@ pub(super) struct Refresh {
     client: Option<AuthClient>,
     tell: Tell,
     refusals: Seldom,
+    /// The newest list that a server told of.
+    told: AtomicU64,
 }
 
 impl Refresh {
@@ -41,7 +44,18 @@ impl Refresh {
             root,
             tell,
             refusals: Seldom::default(),
+            told: AtomicU64::new(0),
         }
+    }
+
+    /// A server said that it has the list of that number.
+    pub(super) fn tell_of(&self, number: u64) {
+        self.told.fetch_max(number, Ordering::SeqCst);
+    }
+
+    /// Whether there is a newer list than the one in force here.
+    pub(super) fn is_behind(&self) -> bool {
+        self.held() < self.told.load(Ordering::SeqCst)
     }
 
     /// The number of the list that is in force here.
@@ -80,7 +94,8 @@ impl Refresh {
         if let Ok(trust) = identity_store::trust(&self.root, list) {
             self.listener.set_trust(trust);
             // Another thread may have found a newer one meanwhile.
-            let _ = self.store.save_crl(self.listener.identity().trust.crl());
+            let identity = self.listener.identity();
+            let _ = self.store.save_crl(identity.trust.crl(), &self.root);
         }
     }
 

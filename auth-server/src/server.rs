@@ -47,8 +47,12 @@ const SHUTDOWN_SECS: u64 = 30;
 const MAX_HEADERS: usize = 64;
 /// Bytes of a request's header; hyper allows no less than 8 KiB.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Files that the rest of the program may have open beside connections: store, log, a backup.
+/// Files that the rest of the program may have open beside connections: store, log, a backup, the
+/// connections to the metrics, and streams that were ended for others and have their last words left.
 const OTHER_FILES: usize = 128;
+/// Connections at once that ask for the metrics: some programs of this machine, each with a few. They are
+/// among the other files.
+pub const METRICS_CONNECTIONS: usize = 16;
 /// Bytes of answers that the system holds for one client (it takes the double, for its own lists): a
 /// slow one is seen to be slow, and all together take no memory that others need.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;

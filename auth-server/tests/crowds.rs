@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -146,6 +147,44 @@ fn who_takes_no_answer_makes_room_for_his_own_address() {
             .is_some_and(|answer| answer.status == 200)
     });
     assert!(server.counted(REPLACED) > 0);
+}
+
+/// Opens connections that ask and take nothing, and other ones before those before were found to be slow.
+fn ask_and_leave(server: &Server, from: Ipv4Addr, stop: &AtomicBool) {
+    let mut held = VecDeque::new();
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) && began.elapsed() < 2 * PATIENCE {
+        held.extend(ask_for_much(server, from).map(|stream| (Instant::now(), stream)));
+        while held.front().is_some_and(|(since, _)| since.elapsed() > LEFT_AFTER) {
+            held.pop_front();
+        }
+    }
+}
+
+/// Less than a client is left alone that has begun to take its answer.
+const LEFT_AFTER: Duration = Duration::from_millis(1800);
+
+#[test]
+fn who_leaves_his_answers_and_asks_anew_keeps_his_own_address_from_no_login() {
+    let org = Org::with_user("alice");
+    let server = server(&org);
+    let from = address(6, 1);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| ask_and_leave(&server, from, &stop));
+        }
+        eventually("all places taken", PATIENCE, || {
+            server.counted(REPLACED) + server.counted(REFUSED) > 0
+        });
+        let logins = (0..8).filter(|_| {
+            let answer = server.send_from(from, &login());
+            answer.is_some_and(|answer| answer.status == 200)
+        });
+        let logins = logins.count();
+        stop.store(true, Ordering::Relaxed);
+        assert!(logins >= 6, "{logins} of 8");
+    });
 }
 
 /// Connections have two minutes: by then all of a crowd would be gone by itself.

@@ -176,7 +176,7 @@ pub async fn serve(home: &Home, start: Start) -> Result<ExitCode, Failure> {
             listener,
             Greeting::Plain,
             router,
-            room.connections,
+            server::METRICS_CONNECTIONS,
             stopped.clone(),
         ))
     });

@@ -34,6 +34,10 @@ const STALE: Duration = Duration::from_secs(5);
 /// A client that takes less of its answer than it may is left alone for that long: what was lost on a
 /// bad line has been sent again by then, more than once.
 const UNTAKEN: Duration = Duration::from_secs(2);
+/// A client that has taken nothing at all since its answer filled what the system holds for it is left
+/// alone for that long: an honest one reads what it asked for, and each answer that is held and not read
+/// costs whoever holds it next to nothing.
+const UNREAD: Duration = Duration::from_millis(250);
 
 /// Whose turn it is on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +50,31 @@ enum Turn {
     Flushing,
 }
 
+/// There is more for a client than it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Untaken {
+    /// Since then; what it took later has moved this on.
+    pub(super) since: Instant,
+    /// Whether it has ever taken anything that it was behind with.
+    pub(super) is_read: bool,
+}
+
+impl Untaken {
+    /// Since when, if it is for long enough to be cut.
+    fn due(self, now: Instant) -> Option<Instant> {
+        let least = if self.is_read { UNTAKEN } else { UNREAD };
+        (now.duration_since(self.since) >= least).then_some(self.since)
+    }
+}
+
 #[derive(Debug)]
 struct Connection {
     source: Source,
     turn: Turn,
     /// Whether it has sent anything at all.
     heard: bool,
-    /// Since when there is more for the client than it takes.
-    untaken: Option<Instant>,
+    /// Whether there is more for the client than it takes.
+    untaken: Option<Untaken>,
     /// Dropped to end the connection; used when it becomes a stream, which has a place of its own.
     held: oneshot::Sender<StreamEnd>,
 }
@@ -65,9 +86,8 @@ impl Connection {
             Turn::Client(since) => Some(since),
             Turn::Server | Turn::Flushing => None,
         };
-        let longer_than = |least| move |since: &Instant| now.duration_since(*since) >= least;
-        let asked = asked.filter(longer_than(MOMENT));
-        let untaken = self.untaken.filter(longer_than(UNTAKEN));
+        let asked = asked.filter(|since| now.duration_since(*since) >= MOMENT);
+        let untaken = self.untaken.and_then(|untaken| untaken.due(now));
         asked.into_iter().chain(untaken).min()
     }
 }
@@ -270,9 +290,9 @@ impl Turns {
         self.tell(|connection| connection.turn = Turn::Flushing);
     }
 
-    /// There has been more for the client than it takes since then, or is not.
-    pub(super) fn untaken(&self, since: Option<Instant>) {
-        self.tell(|connection| connection.untaken = since);
+    /// There is more for the client than it takes, or is not.
+    pub(super) fn untaken(&self, untaken: Option<Untaken>) {
+        self.tell(|connection| connection.untaken = untaken);
     }
 
     /// All that was written has left.

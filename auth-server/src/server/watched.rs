@@ -12,7 +12,7 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::places::Turns;
+use super::places::{Turns, Untaken};
 
 /// The slowest that a client may take its answers while others want its place: slower than any line
 /// that people use, and 2 MiB in the two minutes that a connection has.
@@ -31,7 +31,9 @@ pub(super) struct Watched<S> {
     heard: bool,
     /// Since when more was to be written than the client took; what it took since then has moved this
     /// on, by the time that the slowest would have needed for it.
-    untaken: Option<Instant>,
+    untaken: Option<Untaken>,
+    /// Whether it has ever taken anything that it was behind with.
+    is_read: bool,
     /// Whether the socket was told that it is a stream's.
     is_stream: bool,
 }
@@ -55,12 +57,13 @@ impl<S> Watched<S> {
             turns,
             heard: false,
             untaken: None,
+            is_read: false,
             is_stream: false,
         }
     }
 
     /// Tells the door only what it does not know: most answers are taken as they come.
-    fn note(&mut self, untaken: Option<Instant>) {
+    fn note(&mut self, untaken: Option<Untaken>) {
         if self.untaken != untaken {
             self.untaken = untaken;
             self.turns.untaken(untaken);
@@ -70,10 +73,15 @@ impl<S> Watched<S> {
     fn note_written(&mut self, written: &Poll<io::Result<usize>>) {
         let now = Instant::now();
         match (written, self.untaken) {
-            (Poll::Pending, None) => self.note(Some(now)),
-            (Poll::Ready(Ok(taken)), Some(since)) => {
-                let since = since + worth(*taken);
-                self.note((since < now).then_some(since));
+            (Poll::Pending, None) => self.note(Some(Untaken {
+                since: now,
+                is_read: self.is_read,
+            })),
+            (Poll::Ready(Ok(taken)), Some(untaken)) => {
+                self.is_read = true;
+                let since = untaken.since + worth(*taken);
+                let is_read = true;
+                self.note((since < now).then_some(Untaken { since, is_read }));
             }
             _ => {}
         }

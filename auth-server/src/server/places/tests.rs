@@ -42,6 +42,18 @@ impl Door {
     }
 }
 
+/// Behind since then, having taken something before.
+fn slow(since: Instant) -> Option<Untaken> {
+    let is_read = true;
+    Some(Untaken { since, is_read })
+}
+
+/// Behind since then, and nothing was taken.
+fn unread(since: Instant) -> Option<Untaken> {
+    let is_read = false;
+    Some(Untaken { since, is_read })
+}
+
 fn is_lost(place: &mut Place) -> bool {
     matches!(
         place.lost.try_recv(),
@@ -227,12 +239,12 @@ fn who_takes_no_answer_is_cut_after_a_while_and_who_takes_one_is_not() {
     for place in taken.iter().flatten() {
         place.turns().body_came();
     }
-    taken[3][7].turns().untaken(Some(door.now));
-    taken[5][7].turns().untaken(Some(door.now));
+    taken[3][7].turns().untaken(slow(door.now));
+    taken[5][7].turns().untaken(slow(door.now));
     door.now += UNTAKEN - Duration::from_millis(1);
     assert!(door.take("203.0.113.1").is_none());
     // One has gone on.
-    taken[3][7].turns().untaken(Some(door.now));
+    taken[3][7].turns().untaken(slow(door.now));
     door.now += Duration::from_millis(1);
     let _newcomer = door.take("203.0.113.1").unwrap();
     assert!(is_lost(&mut taken[5][7]));
@@ -250,7 +262,7 @@ fn who_has_taken_all_is_in_nobody_s_debt() {
     let taken = door.full();
     for place in taken.iter().flatten() {
         place.turns().body_came();
-        place.turns().untaken(Some(door.now));
+        place.turns().untaken(slow(door.now));
         place.turns().untaken(None);
     }
     door.now += Duration::from_secs(3600);
@@ -313,4 +325,31 @@ fn a_stream_of_events_takes_no_place_and_is_never_cut_for_a_newcomer() {
     }
     drop((taken, open));
     assert_eq!(door.places.state().connections.len(), MAX_CONNECTIONS);
+}
+
+#[test]
+fn who_takes_nothing_of_his_answers_keeps_nobody_out_for_long_and_who_reads_slowly_goes_on() {
+    let mut door = Door::new();
+    let mut taken = door.fill("192.0.2.1", MAX_CONNECTIONS_PER_SOURCE);
+    for place in &taken {
+        place.turns().body_came();
+        place.turns().untaken(slow(door.now));
+    }
+    door.now += UNREAD;
+    for place in &taken[9..] {
+        place.turns().untaken(unread(door.now));
+    }
+    // Nobody is behind for long yet.
+    assert!(door.take("192.0.2.1").is_none());
+    door.now += UNREAD;
+    // Each newcomer waits as long as they did, and takes nothing either.
+    for turn in 9..MAX_CONNECTIONS_PER_SOURCE {
+        let newcomer = door.take("192.0.2.1").unwrap();
+        newcomer.turns().body_came();
+        newcomer.turns().untaken(unread(door.now));
+        assert!(is_lost(&mut taken[turn]), "{turn}");
+        std::mem::forget(newcomer);
+    }
+    assert!(!taken[..9].iter_mut().any(is_lost));
+    assert!(door.take("192.0.2.1").is_none());
 }

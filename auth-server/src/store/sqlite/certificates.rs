@@ -337,7 +337,7 @@ impl CertificateStore for SqliteStore {
     }
 
     fn next_crl_number(&self) -> Answer<'_, u64> {
-        Box::pin(self.connections.write(|tx| {
+        Box::pin(self.connections.write_first(|tx| {
             let next = "UPDATE counters SET value = value + 1 WHERE name = 'crl_number'
                  RETURNING value";
             only(tx, next, [], counted)
@@ -345,7 +345,7 @@ impl CertificateStore for SqliteStore {
     }
 
     fn keep_crl<'a>(&'a self, number: u64, der: &'a [u8]) -> Answer<'a, ()> {
-        Box::pin(self.connections.write(move |tx| {
+        Box::pin(self.connections.write_first(move |tx| {
             execute(
                 tx,
                 "INSERT INTO last_crl (only, number, der) VALUES (1, ?1, ?2)

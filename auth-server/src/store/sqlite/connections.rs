@@ -58,6 +58,8 @@ fn flush_commits(connection: &Connection, each: bool) -> Result<(), StoreError> 
 #[derive(Debug)]
 pub(super) struct Connections {
     path: PathBuf,
+    /// Held by who writes or is the next to: all others wait here, but for those who go first.
+    line: tokio::sync::Mutex<()>,
     /// Nothing once the store was closed.
     writer: tokio::sync::Mutex<Option<Connection>>,
     idle_readers: Mutex<Vec<Connection>>,
@@ -69,6 +71,7 @@ impl Connections {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             path: path.to_owned(),
+            line: tokio::sync::Mutex::default(),
             writer: tokio::sync::Mutex::new(Some(connect(path)?)),
             idle_readers: Mutex::default(),
             watcher: Mutex::default(),
@@ -83,6 +86,16 @@ impl Connections {
     ) -> Result<T, StoreError> {
         self.in_turn(|writer, wanted| transact(writer, wanted, work))
             .await
+    }
+
+    /// The same, before all of this process that wait: for what everybody's safety waits for.
+    pub(super) async fn write_first<T>(
+        &self,
+        work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let wanted = Instant::now();
+        let writer = self.writer.lock().await;
+        transact(writer.as_ref().ok_or_else(closed)?, wanted, work)
     }
 
     /// The same, on the disk with the next transaction at the latest: for what nobody relies on before
@@ -106,6 +119,7 @@ impl Connections {
         work: impl FnOnce(&Connection, Instant) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         let wanted = Instant::now();
+        let _turn = self.line.lock().await;
         let writer = self.writer.lock().await;
         work(writer.as_ref().ok_or_else(closed)?, wanted)
     }
@@ -189,6 +203,9 @@ impl Connections {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// One transaction of a writer that was wanted since then.
 fn transact<T>(

@@ -1,5 +1,7 @@
 //! People are found by name while their peers run.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};

@@ -119,7 +119,7 @@ impl Revalidation {
     /// When the peer is not to be trusted any more, or the server's list was refused.
     pub fn clear(&mut self, peer: &VerifiedPeer) -> Result<(), Failure> {
         match self.settle() {
-            Err(failure) if !is_away(&failure) => return Err(failure),
+            Err(failure) if !is_away(&failure) => Err(failure),
             // A server that cannot be reached, or an answer.
             _ => check(&self.trust, peer),
         }

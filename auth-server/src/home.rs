@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use common::identity::OrgRoot;
 use root_ca::key_store;
+use rustix::fs::{FlockOperation, flock};
 use x509_cert::der::Document;
 
 use crate::config::{Config, Given};
@@ -165,6 +166,12 @@ impl Home {
     pub async fn store_as_it_is(&self, root: &OrgRoot) -> Result<(Arc<dyn Store>, bool), Failure> {
         let opened = SqliteStore::open_as_it_is(&self.store_file(), &root.fingerprint()).await?;
         Ok((Arc::new(opened.0), opened.1))
+    }
+
+    /// Whether a server runs on it: that one holds a lock on its root certificate.
+    pub fn is_served(&self) -> bool {
+        std::fs::File::open(self.root_certificate())
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
 
     /// Reads the settings, with what was given over them.

@@ -155,7 +155,10 @@ fn ask_and_leave(server: &Server, from: Ipv4Addr, stop: &AtomicBool) {
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) && began.elapsed() < 2 * PATIENCE {
         held.extend(ask_for_much(server, from).map(|stream| (Instant::now(), stream)));
-        while held.front().is_some_and(|(since, _)| since.elapsed() > LEFT_AFTER) {
+        while held
+            .front()
+            .is_some_and(|(since, _)| since.elapsed() > LEFT_AFTER)
+        {
             held.pop_front();
         }
     }

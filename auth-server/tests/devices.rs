@@ -80,6 +80,28 @@ fn a_lost_device_is_revoked_by_any_of_its_certificates_and_the_others_go_on() {
 }
 
 #[test]
+fn who_revokes_while_no_server_runs_is_told_when_devices_hear_of_it() {
+    const SILENCE: &str = "No server runs on this folder: devices hear of it when one starts";
+    let org = Org::with_user("alice");
+    let server = org.start();
+    let (first, second) = (
+        server.member("alice", PASSWORD),
+        server.member("alice", PASSWORD),
+    );
+    let told = |args: &[&str]| {
+        let output = org.command(args);
+        succeeded(&output);
+        said(&output).contains(SILENCE)
+    };
+    assert!(!told(&["cert", "revoke", &first.serial()]));
+    server.stop(rustix::process::Signal::TERM);
+    assert!(told(&["cert", "revoke", &second.serial()]));
+    // What changed nothing is nothing to be heard of.
+    assert!(!told(&["cert", "revoke", &second.serial()]));
+    assert!(told(&["user", "revoke", "alice"]));
+}
+
+#[test]
 fn what_is_revoked_already_is_said_to_be_and_nothing_changes() {
     let org = Org::with_user("alice");
     let server = org.start();

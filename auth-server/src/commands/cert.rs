@@ -218,6 +218,9 @@ async fn revoke(desk: &Desk, serial: &Serial, reason: GivenReason) -> Result<(),
         ),
         None => already(serial, &certificate),
     });
+    if revoked.is_some() {
+        desk.mention_silence();
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::administration::remote::{DeviceFiles, ServerUrl};
 use crate::administration::{Administration, Local, Remote};
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::ui;
 
 /// Where to administer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ impl Place {
 pub struct Desk {
     root: OrgRoot,
     administration: Box<dyn Administration>,
+    /// Whether this is a folder on which no server runs.
+    is_silent: bool,
 }
 
 impl Desk {
@@ -42,6 +45,7 @@ impl Desk {
     /// When there is none, or it cannot be used.
     pub async fn open(place: Place) -> Result<Self, Failure> {
         let root = place.root()?;
+        let is_silent = matches!(&place, Place::Here(home) if !home.is_served());
         let administration: Box<dyn Administration> = match place {
             Place::Here(home) => {
                 let store = home.store(&root).await?;
@@ -52,6 +56,7 @@ impl Desk {
         Ok(Self {
             root,
             administration,
+            is_silent,
         })
     }
 
@@ -68,6 +73,15 @@ impl Desk {
     /// What can be done here.
     pub fn administration(&self) -> &dyn Administration {
         self.administration.as_ref()
+    }
+
+    /// Says when devices hear of what was revoked, if nobody tells them now.
+    pub fn mention_silence(&self) {
+        if self.is_silent {
+            ui::message(
+                "No server runs on this folder: devices hear of it when one starts: auth-server run",
+            );
+        }
     }
 
     /// Lets go of it.

@@ -218,6 +218,9 @@ async fn revoke(desk: &Desk, alias: &Alias, reason: GivenReason) -> Result<(), F
             "{alias} was disabled already, and nothing was left to be revoked; nothing was changed."
         ),
     });
+    if revoked.is_some() {
+        desk.mention_silence();
+    }
     mention_earlier(desk, alias, reason.get()).await;
     mention_vacancy(desk, administered).await;
     Ok(())

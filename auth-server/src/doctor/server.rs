@@ -7,7 +7,6 @@ use std::time::Duration;
 use common::crl::RevocationList;
 use common::identity::OrgRoot;
 use common::limits::MAX_CRL_BYTES;
-use rustix::fs::{FlockOperation, flock};
 use rustls::pki_types::{CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::{ClientConfig, RootCertStore, version};
 use time::OffsetDateTime;
@@ -42,7 +41,7 @@ pub(super) async fn look(
         let says = format!("{} is no address", listen.join(" or "));
         return vec![Finding::fail("port", says, cure)];
     };
-    if !is_running(home) {
+    if !home.is_served() {
         return vec![port_without_server(address).await];
     }
     let limit = Duration::from_secs(ANSWER_SECS);
@@ -68,12 +67,6 @@ pub(super) async fn look(
 async fn first_address(listen: &[String]) -> Option<SocketAddr> {
     let mut found = lookup_host(listen.first()?).await.ok()?;
     found.next()
-}
-
-/// A server holds a lock on its root certificate.
-fn is_running(home: &Home) -> bool {
-    std::fs::File::open(home.root_certificate())
-        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
 }
 
 async fn port_without_server(address: SocketAddr) -> Finding {

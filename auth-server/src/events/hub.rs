@@ -94,7 +94,10 @@ impl Hub {
     }
 
     /// Who is online, or one person's devices that are, in JSON.
-    pub fn listing(&self, of: Option<&Alias>) -> Bytes {
+    ///
+    /// # Errors
+    /// When too many are on their way.
+    pub fn listing(&self, of: Option<&Alias>) -> Result<Bytes, Refused> {
         self.state().listing(of)
     }
 

@@ -65,6 +65,11 @@ impl Event {
         }
     }
 
+    /// As it is sent before its turn, without a number: the one before stays the last that was read.
+    pub(super) fn urgent_text(&self) -> String {
+        format!("event: {}\ndata: {}\n\n", self.kind(), self.data())
+    }
+
     /// As it is sent, under that number. JSON has no line breaks, so that nothing in it ends an event.
     pub(super) fn text(&self, id: u64) -> String {
         format!(

@@ -1,7 +1,7 @@
 //! Who listens, how many may, and how far each has read. Nobody has a queue of his own: a reader is a
 //! place in the one ring, and who falls too far behind loses his seat.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use common::limits::MAX_DEVICES_ONLINE;
 use root_ca::Serial;
 use tokio::sync::{Notify, watch};
 
+use super::kind::Event;
 use super::ring::{Kept, Ring};
 use crate::presence::Who;
 
@@ -25,6 +26,18 @@ const MAX_BEHIND: u64 = 256;
 const MOMENT: Duration = Duration::from_secs(5);
 /// Bytes that a reader takes at a time: one record of TLS.
 const MAX_BATCH_BYTES: usize = 16 * 1024;
+
+/// Streams that may have their last words left beside those that go on.
+const MAX_ENDING: usize = 32;
+
+/// The newest list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Newest {
+    /// Its number.
+    pub(super) crl: u64,
+    /// The number of the event that tells of it; 0 when that was before all events.
+    pub(super) told_at: u64,
+}
 
 /// Why there is no seat for somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +56,8 @@ pub(super) struct Seat {
     position: u64,
     /// Where it was found too far behind, and when it was first.
     stuck: Option<(u64, Instant)>,
+    /// The newest list that it was told of.
+    crl: u64,
     /// What it may take its time with: what it missed before it came.
     owed_until: u64,
     /// Once it has ended: the last event that it still gets.
@@ -84,7 +99,26 @@ impl Seat {
         self.stuck.is_some_and(is_stuck) || !ring.knows(self.position)
     }
 
-    fn take(&mut self, ring: &Ring) -> Taken {
+    /// What is next; a list that waits behind more than that comes before it, since everybody's safety
+    /// waits for it.
+    fn take(&mut self, ring: &Ring, newest: Newest) -> Taken {
+        let taken = self.take_in_turn(ring);
+        let is_told = newest.crl <= self.crl;
+        let is_behind_the_end = self.until.is_some_and(|until| until < newest.told_at);
+        if is_told || is_behind_the_end || !matches!(taken, Taken::Text(_)) {
+            return taken;
+        }
+        self.crl = newest.crl;
+        match taken {
+            Taken::Text(text) if newest.told_at > self.position => {
+                let urgent = Event::Crl { number: newest.crl }.urgent_text();
+                Taken::Text([urgent.as_bytes(), &text].concat().into())
+            }
+            in_turn => in_turn,
+        }
+    }
+
+    fn take_in_turn(&mut self, ring: &Ring) -> Taken {
         if !ring.knows(self.position) {
             // Something is missing: better none than a gap. The next look ends it.
             return if self.is_live() {
@@ -148,11 +182,12 @@ impl Seats {
         who: Who,
         position: u64,
         last: u64,
+        crl: u64,
     ) -> Result<(u64, Arc<Notify>, watch::Receiver<()>), NoSeat> {
-        if self.seats.len() >= self.places {
+        let live = || self.seats.values().filter(|seat| seat.is_live());
+        if live().count() >= self.places || self.seats.len() >= self.places + MAX_ENDING {
             return Err(NoSeat::Full);
         }
-        let live = || self.seats.values().filter(|seat| seat.is_live());
         let of_device = live().filter(|seat| seat.who.device == who.device).count();
         let of_person = live().filter(|seat| seat.who.alias == who.alias).count();
         if of_device >= MAX_STREAMS_PER_DEVICE || of_person >= MAX_STREAMS_PER_PERSON {
@@ -166,6 +201,7 @@ impl Seats {
             who,
             position,
             stuck: None,
+            crl,
             owed_until: last,
             until: None,
             connection: Some(connection),
@@ -183,9 +219,23 @@ impl Seats {
         self.seats.len()
     }
 
-    pub(super) fn take(&mut self, id: u64, ring: &Ring) -> Taken {
+    /// Whose stream ends when all seats are taken and this person wants one: the newest of the one who has
+    /// most, if this one has fewer even then.
+    pub(super) fn replaceable(&self, alias: &Alias) -> Option<u64> {
+        let mut theirs: HashMap<&Alias, (usize, u64)> = HashMap::new();
+        for (id, seat) in self.seats.iter().filter(|(_, seat)| seat.is_live()) {
+            let (count, newest) = theirs.entry(&seat.who.alias).or_default();
+            *count += 1;
+            *newest = *id;
+        }
+        let own = theirs.get(alias).map_or(0, |(count, _)| *count);
+        let (most, newest) = theirs.into_values().max()?;
+        (own + 1 < most && self.seats.len() < self.places + MAX_ENDING).then_some(newest)
+    }
+
+    pub(super) fn take(&mut self, id: u64, ring: &Ring, newest: Newest) -> Taken {
         match self.seats.get_mut(&id) {
-            Some(seat) => seat.take(ring),
+            Some(seat) => seat.take(ring, newest),
             None => Taken::End,
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::kind::Event;
 use super::ring::Ring;
-use super::seats::{NoSeat, Seats, Taken};
+use super::seats::{Newest, NoSeat, Seats, Taken};
 use crate::metrics::metrics;
 use crate::presence::{Change, Directory, NoEntry, Offer, Who};
 
@@ -61,8 +61,8 @@ pub(super) struct State {
     ring: Ring,
     seats: Seats,
     directory: Directory,
-    /// The number of the list that is served.
-    crl: u64,
+    /// The list that is served.
+    newest: Newest,
     /// The last event for which readers were woken.
     settled: u64,
     is_closed: bool,
@@ -76,7 +76,7 @@ impl State {
             ring,
             seats: Seats::new(places),
             directory: Directory::new(places),
-            crl,
+            newest: Newest { crl, told_at: 0 },
             is_closed: false,
         }
     }
@@ -93,13 +93,15 @@ impl State {
         }
         let last = self.ring.last();
         let known = last_seen.filter(|id| self.ring.knows(*id));
-        let hello = Event::Hello { crl: self.crl };
+        let hello = Event::Hello {
+            crl: self.newest.crl,
+        };
         let greeting = match known {
             Some(id) => hello.text(id),
             None => hello.text(0) + &Event::Reset.text(last),
         };
         let device = who.device;
-        let (seat, wake, ended) = self.seats.add(who, known.unwrap_or(last), last)?;
+        let (seat, wake, ended) = self.seat(who, known.unwrap_or(last), last)?;
         self.directory.attach(&device);
         Ok(Admitted {
             seat,
@@ -109,9 +111,28 @@ impl State {
         })
     }
 
+    /// A seat, made free if need be.
+    fn seat(
+        &mut self,
+        who: Who,
+        position: u64,
+        last: u64,
+    ) -> Result<(u64, Arc<Notify>, watch::Receiver<()>), NoSeat> {
+        let crl = self.newest.crl;
+        let added = self.seats.add(who.clone(), position, last, crl);
+        let Err(NoSeat::Full) = added else {
+            return added;
+        };
+        let replaced = self.seats.replaceable(&who.alias).ok_or(NoSeat::Full)?;
+        metrics().event_streams_dropped.inc();
+        self.end(replaced, 0);
+        self.settle();
+        self.seats.add(who, position, last, crl)
+    }
+
     /// What is new for a seat.
     pub(super) fn take(&mut self, seat: u64) -> Taken {
-        self.seats.take(seat, &self.ring)
+        self.seats.take(seat, &self.ring, self.newest)
     }
 
     /// Nobody reads at that seat any more.
@@ -128,8 +149,11 @@ impl State {
 
     /// Another list is served, unless this one is known.
     pub(super) fn crl(&mut self, number: u64) {
-        if number > self.crl {
-            self.crl = number;
+        if number > self.newest.crl {
+            self.newest = Newest {
+                crl: number,
+                told_at: self.ring.last() + 1,
+            };
             self.tell(&Event::Crl { number });
         }
     }
@@ -160,10 +184,13 @@ impl State {
     }
 
     /// Who is online, or one person's devices that are, in JSON.
-    pub(super) fn listing(&mut self, of: Option<&Alias>) -> Bytes {
+    ///
+    /// # Errors
+    /// When too many are on their way.
+    pub(super) fn listing(&mut self, of: Option<&Alias>) -> Result<Bytes, Refused> {
         match of {
-            Some(alias) => self.directory.listing_of(alias),
-            None => self.directory.listing(),
+            Some(alias) => Ok(self.directory.listing_of(alias)),
+            None => Ok(self.directory.listing()?),
         }
     }
 

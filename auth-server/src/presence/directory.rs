@@ -1,6 +1,8 @@
 //! Who is online. Pure: who listens, and what time it is, come in as values.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -29,6 +31,16 @@ const PACE_OF_PERSON: Pace = Pace {
     at_once: 128,
     then_every: Duration::from_secs(5),
 };
+
+/// Bytes that everybody who listens is told of a person: all that may be shown of one at once, for a server
+/// that comes back; then a kilobyte a second, so that nobody fills others' lines.
+const BYTES_OF_PERSON: Pace = Pace {
+    at_once: 64 * 1024,
+    then_every: Duration::from_micros(977),
+};
+/// Bytes of answers that are not up to date any more and still on their way, and of the newest: some that
+/// are as large as one may be. Who reads slowly while others announce themselves holds one each.
+const MAX_LISTINGS_BYTES: usize = 4 * MAX_LISTING_BYTES;
 
 /// A device that is online.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -109,8 +121,30 @@ pub struct Directory {
     most: usize,
     by_device: Paced<Serial>,
     by_person: Paced<Alias>,
+    told_of_person: Paced<Alias>,
     /// The answer to who asks, until something changes.
     listing: Option<Bytes>,
+    on_their_way: Arc<AtomicUsize>,
+}
+
+/// An answer, which counts until the last one who is sent it has it or is gone.
+#[derive(Debug)]
+struct Listing {
+    json: String,
+    on_their_way: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for Listing {
+    fn as_ref(&self) -> &[u8] {
+        self.json.as_bytes()
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.on_their_way
+            .fetch_sub(self.json.len(), Ordering::Relaxed);
+    }
 }
 
 impl Directory {
@@ -121,7 +155,9 @@ impl Directory {
             most,
             by_device: Paced::new(PACE_OF_DEVICE),
             by_person: Paced::new(PACE_OF_PERSON),
+            told_of_person: Paced::new(BYTES_OF_PERSON),
             listing: None,
+            on_their_way: Arc::default(),
         }
     }
 
@@ -170,14 +206,22 @@ impl Directory {
             until: (!listens).then(|| now + UNHEARD),
         };
         self.entries.insert(who.device, entry);
-        self.listing = None;
+        if change != Change::None {
+            self.listing = None;
+        }
+        if let Change::Online(told) = &change {
+            let bytes = u32::try_from(told.len()).unwrap_or(u32::MAX);
+            self.told_of_person
+                .spend_some(who.alias.clone(), bytes, now);
+        }
         Ok(change)
     }
 
     fn keep_pace(&mut self, who: &Who, now: Instant) -> Result<(), NoEntry> {
         let of_device = self.by_device.wait(&who.device, now);
         let of_person = self.by_person.wait(&who.alias, now);
-        if let Some(wait) = of_device.max(of_person) {
+        let told = self.told_of_person.wait(&who.alias, now);
+        if let Some(wait) = of_device.max(of_person).max(told) {
             return Err(NoEntry::TooOften(wait));
         }
         self.by_device.spend(who.device, now);
@@ -239,23 +283,36 @@ impl Directory {
     }
 
     /// What others see, in JSON: by alias, then by time.
-    pub fn listing(&mut self) -> Bytes {
+    ///
+    /// # Errors
+    /// When too many earlier ones are on their way.
+    pub fn listing(&mut self) -> Result<Bytes, NoEntry> {
         if let Some(listing) = &self.listing {
-            return listing.clone();
+            return Ok(listing.clone());
         }
-        let listing = listing(self.entries.iter().collect());
+        let entries = self.entries.values();
+        let bytes: usize = entries.map(Entry::shown_bytes).sum();
+        if self.on_their_way.load(Ordering::Relaxed) + bytes > MAX_LISTINGS_BYTES {
+            return Err(NoEntry::Full);
+        }
+        let json = listing(self.entries.iter().collect());
+        self.on_their_way.fetch_add(json.len(), Ordering::Relaxed);
+        let listing = Bytes::from_owner(Listing {
+            json,
+            on_their_way: self.on_their_way.clone(),
+        });
         self.listing = Some(listing.clone());
-        listing
+        Ok(listing)
     }
 
     /// What others see of one person, by time.
     pub fn listing_of(&self, alias: &Alias) -> Bytes {
         let entries = self.entries.iter();
-        listing(entries.filter(|(_, e)| e.alias == *alias).collect())
+        listing(entries.filter(|(_, e)| e.alias == *alias).collect()).into()
     }
 }
 
-fn listing(mut entries: Vec<(&Serial, &Entry)>) -> Bytes {
+fn listing(mut entries: Vec<(&Serial, &Entry)>) -> String {
     let order = |(device, entry): &(&Serial, &Entry)| {
         (entry.alias.clone(), entry.since, *device.as_bytes())
     };
@@ -264,7 +321,7 @@ fn listing(mut entries: Vec<(&Serial, &Entry)>) -> Bytes {
         .iter()
         .filter_map(|(_, entry)| entry.json.as_deref())
         .collect();
-    format!("{{\"peers\":[{}]}}", shown.join(",")).into()
+    format!("{{\"peers\":[{}]}}", shown.join(","))
 }
 
 fn json(who: &Who, offer: Offer, since: OffsetDateTime) -> String {

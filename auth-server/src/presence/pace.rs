@@ -38,11 +38,16 @@ impl<K: Eq + Hash> Paced<K> {
 
     /// `key` does it once.
     pub(super) fn spend(&mut self, key: K, now: Instant) {
+        self.spend_some(key, 1, now);
+    }
+
+    /// `key` does so much of it, be it more than there is: then it waits for longer.
+    pub(super) fn spend_some(&mut self, key: K, times: u32, now: Instant) {
         if self.spent_until.len() >= TIDY_ABOVE {
             self.spent_until.retain(|_, until| *until > now);
         }
         let until = self.spent_until.entry(key).or_insert(now);
-        *until = (*until).max(now) + self.pace.then_every;
+        *until = (*until).max(now) + self.pace.then_every * times;
     }
 }
 

@@ -63,5 +63,5 @@ pub async fn peers(
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, app.events.listing(of.as_ref())).into_response())
+    Ok((headers, app.events.listing(of.as_ref())?).into_response())
 }

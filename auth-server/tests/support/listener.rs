@@ -167,6 +167,10 @@ impl Listener {
             if block == ":\n\n" {
                 continue;
             }
+            if block.starts_with("event: crl\n") {
+                // Before its turn, and comes again in that.
+                continue;
+            }
             let mut lines = block.lines();
             let mut field = |name: &str| {
                 let line = lines.next().unwrap();

@@ -82,11 +82,12 @@ fn events(text: &[u8]) -> Vec<(u64, String)> {
     let text = std::str::from_utf8(text).unwrap();
     let blocks = text.split_terminator("\n\n");
     blocks
-        .map(|block| {
+        .filter_map(|block| {
             let mut lines = block.split('\n');
-            let id = lines.next().unwrap().strip_prefix("id: ").unwrap();
+            // One before its turn has no number.
+            let id = lines.next().unwrap().strip_prefix("id: ")?;
             let kind = lines.next().unwrap().strip_prefix("event: ").unwrap();
-            (id.parse().unwrap(), kind.to_owned())
+            Some((id.parse().unwrap(), kind.to_owned()))
         })
         .collect()
 }
@@ -169,11 +170,12 @@ fn a_device_has_four_streams_a_person_64_and_all_together_as_many_as_there_is_ro
     }
     assert_eq!(test.refusal(&who("alice", 200)), Refused::TooMany);
     for n in 100..106 {
-        streams.push(test.open(&who("bob", n), None));
+        streams.push(test.open(&who(&format!("bob-{n}"), n), None));
     }
-    assert_eq!(test.refusal(&who("carol", 201)), Refused::Full);
+    // Of those who have one each nobody makes room, and who has many takes none from them.
     test.state.leave(streams[0].seat);
     test.open(&who("carol", 201), None);
+    assert_eq!(test.refusal(&who("alice", 202)), Refused::Full);
 }
 
 #[test]
@@ -194,7 +196,7 @@ fn who_is_revoked_gets_the_list_s_number_and_nothing_after_it() {
     assert!(alice.ended.has_changed().is_err());
     assert!(bob.ended.has_changed().is_ok());
     assert_eq!(test.kinds(&bob), ["crl", "offline", "crl"]);
-    assert_eq!(&test.state.listing(None)[..], b"{\"peers\":[]}");
+    assert_eq!(&test.state.listing(None).unwrap()[..], b"{\"peers\":[]}");
 }
 
 #[test]
@@ -313,4 +315,48 @@ fn after_the_end_nobody_is_let_in() {
     test.state.close();
     assert_eq!(test.read(&alice), (vec![], true));
     assert_eq!(test.refusal(&who("bob", 2)), Refused::Full);
+}
+
+#[test]
+fn a_list_is_told_before_all_that_waits_and_once_more_in_its_turn() {
+    let mut test = Test::new(20);
+    let slow = test.open(&who("slow", 1), None);
+    let listed = |test: &mut Test, n: u64| {
+        let entry = format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(7000));
+        test.state.tell(&Event::Online { entry });
+    };
+    (0..10).for_each(|n| listed(&mut test, n));
+    test.state.crl(8);
+    let Taken::Text(first) = test.state.take(slow.seat) else {
+        panic!();
+    };
+    let first = std::str::from_utf8(&first).unwrap();
+    let rest = first.strip_prefix("event: crl\ndata: {\"number\":8}\n\n");
+    let read = events(rest.unwrap().as_bytes());
+    assert_eq!(read[0], kind(FIRST, "online"));
+    // Nothing is left out, told twice under a number, or out of order.
+    let count = u64::try_from(read.len()).unwrap();
+    let (rest, _) = test.read(&slow);
+    let ids: Vec<u64> = rest.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, (FIRST + count..=FIRST + 10).collect::<Vec<_>>());
+    assert_eq!(rest.last(), Some(&kind(FIRST + 10, "crl")));
+    // Who has read all hears of the next one in its turn alone.
+    test.state.crl(9);
+    assert_eq!(test.read(&slow), (vec![kind(FIRST + 11, "crl")], false));
+}
+
+#[test]
+fn when_all_seats_are_taken_the_one_who_has_most_makes_room_for_who_has_fewer() {
+    let mut test = Test::new(8);
+    let alice: Vec<_> = (0..6).map(|n| test.open(&who("alice", n), None)).collect();
+    let bob: Vec<_> = (10..12).map(|n| test.open(&who("bob", n), None)).collect();
+    let carol = test.open(&who("carol", 20), None);
+    assert_eq!(test.read(&alice[5]), (vec![], true));
+    let again = test.open(&who("bob", 12), None);
+    assert_eq!(test.read(&alice[4]), (vec![], true));
+    // Bob has three now, and Alice four: one more would only turn that around.
+    assert_eq!(test.refusal(&who("bob", 13)), Refused::Full);
+    for stream in alice[..4].iter().chain(&bob).chain([&carol, &again]) {
+        assert!(!test.read(stream).1);
+    }
 }

@@ -55,7 +55,8 @@ impl Test {
     }
 
     fn listed(&mut self) -> Vec<(String, String)> {
-        let listing: serde_json::Value = serde_json::from_slice(&self.directory.listing()).unwrap();
+        let listing: serde_json::Value =
+            serde_json::from_slice(&self.directory.listing().unwrap()).unwrap();
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         let peers = listing["peers"].as_array().unwrap();
         peers
@@ -247,10 +248,58 @@ fn what_is_shown_of_all_always_fits_into_one_answer() {
     };
     let refused = (0..u16::MAX).find_map(|n| test.put(&numbered(n), largest()).err());
     assert_eq!(refused, Some(NoEntry::Full));
-    let listing = test.directory.listing();
+    let listing = test.directory.listing().unwrap();
     let most = MAX_LISTING_BYTES - 8192..=MAX_LISTING_BYTES;
     assert!(most.contains(&listing.len()), "{}", listing.len());
     // Who is there is found, and may change what he says.
     assert_eq!(test.listed()[0].0, "bob");
     assert!(test.put(&who("bob", 0), offer("more", false)).is_ok());
+}
+
+#[test]
+fn what_changes_nothing_makes_no_new_answer_and_answers_on_their_way_are_bounded() {
+    let mut test = Test::new();
+    let alice = who("alice", 1);
+    test.put(&alice, offer("docs", false)).unwrap();
+    let first = test.directory.listing().unwrap();
+    test.put(&alice, offer("docs", false)).unwrap();
+    let second = test.directory.listing().unwrap();
+    assert_eq!(first.as_ptr(), second.as_ptr());
+    let others = MAX_LISTINGS_BYTES - first.len();
+    test.directory
+        .on_their_way
+        .fetch_add(others, Ordering::Relaxed);
+    test.put(&alice, offer("photos", false)).unwrap();
+    assert_eq!(test.directory.listing(), Err(NoEntry::Full));
+    // As soon as nobody is sent the old one any more there is room.
+    drop((first, second));
+    assert!(test.directory.listing().is_ok());
+}
+
+#[test]
+fn a_person_s_devices_make_others_hear_64_kilobytes_at_once_and_then_one_a_second() {
+    let mut test = Test::new();
+    let mut told = 0;
+    let mut told_now = |test: &mut Test, first: u8| {
+        let mut now = 0;
+        for n in 0..200_u8 {
+            let share = format!("{first}-{n}-{}", "x".repeat(2000));
+            match test.put(&who("alice", 1 + n % 20), offer(&share, false)) {
+                Ok(Change::Online(json)) => now += json.len(),
+                refused => {
+                    assert!(matches!(refused, Err(NoEntry::TooOften(_))));
+                    break;
+                }
+            }
+        }
+        told += now;
+        now
+    };
+    let at_once = told_now(&mut test, 0);
+    assert!((64 * 1024..72 * 1024).contains(&at_once), "{at_once}");
+    test.pass(20);
+    let later = told_now(&mut test, 1);
+    assert!(later <= 24 * 1024, "{later}");
+    // Others are not slowed.
+    assert!(test.put(&who("bob", 99), offer("docs", false)).is_ok());
 }

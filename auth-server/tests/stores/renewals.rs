@@ -35,8 +35,10 @@ async fn a_change_of_role_stands_against_no_renewal_but_everything_else_does(sto
         change(store, name, UserChange::Role(&admin), noon())
             .await
             .unwrap();
-        let found = store.certificate(&old.serial).await.unwrap().unwrap();
-        assert!(found.revoked.is_some() && found.is_renewable());
+        let standing = async || store.standing(&old.serial).await.unwrap().unwrap();
+        let shown = standing().await;
+        assert!(shown.revoked && shown.renewable);
+        assert_eq!(shown.role.as_ref(), Some(&admin));
         if spoilt {
             let reason = RevocationReason::KeyCompromise;
             let later = noon() + Duration::hours(1);
@@ -44,7 +46,7 @@ async fn a_change_of_role_stands_against_no_renewal_but_everything_else_does(sto
             let found = store.certificate(&old.serial).await.unwrap().unwrap();
             // Since when it is worth nothing stays true; why is new.
             assert_eq!(found.revoked, Some((noon(), reason)));
-            assert!(!found.is_renewable());
+            assert!(!standing().await.renewable);
         }
         assert_eq!(renew(store, &old).await.is_err(), spoilt, "{name}");
     }

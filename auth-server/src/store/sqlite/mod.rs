@@ -208,14 +208,37 @@ mod tests {
     use crate::metrics::metrics;
     use crate::store::AuditStore;
 
+    async fn store(folder: &Path) -> SqliteStore {
+        let path = folder.join("store.sqlite");
+        std::fs::write(&path, b"").unwrap();
+        SqliteStore::create(&path, &Fingerprint::of(&[1].as_slice().into()))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_looks_while_somebody_writes_waits_for_nobody_and_sees_nothing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let root = |db: &Connection| {
+            let named = "SELECT value FROM meta WHERE name = 'root'";
+            rows::only(db, named, [], rows::value::<String>)
+        };
+        let before = store.connections.look(root).unwrap();
+        let changed = store.connections.write(|tx| {
+            rows::execute(tx, "UPDATE meta SET value = 'other'", [])?;
+            assert_eq!(root(tx).unwrap(), "other");
+            assert_eq!(store.connections.look(root).unwrap(), before);
+            Ok(())
+        });
+        changed.await.unwrap();
+        assert_eq!(store.connections.look(root).unwrap(), "other");
+    }
+
     #[tokio::test]
     async fn what_is_rolled_back_is_not_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.sqlite");
-        std::fs::write(&path, b"").unwrap();
-        let store = SqliteStore::create(&path, &Fingerprint::of(&[1].as_slice().into()))
-            .await
-            .unwrap();
+        let store = store(folder.path()).await;
         // No other test of this process appends such an entry.
         let event = Event {
             by: &Actor::server(),

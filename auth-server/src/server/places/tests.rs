@@ -343,11 +343,11 @@ fn who_takes_nothing_of_his_answers_keeps_nobody_out_for_long_and_who_reads_slow
     assert!(door.take("192.0.2.1").is_none());
     door.now += UNREAD;
     // Each newcomer waits as long as they did, and takes nothing either.
-    for turn in 9..MAX_CONNECTIONS_PER_SOURCE {
+    for (turn, place) in taken.iter_mut().enumerate().skip(9) {
         let newcomer = door.take("192.0.2.1").unwrap();
         newcomer.turns().body_came();
         newcomer.turns().untaken(unread(door.now));
-        assert!(is_lost(&mut taken[turn]), "{turn}");
+        assert!(is_lost(place), "{turn}");
         std::mem::forget(newcomer);
     }
     assert!(!taken[..9].iter_mut().any(is_lost));

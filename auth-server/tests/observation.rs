@@ -292,16 +292,7 @@ fn device(org: &Org, server: &Server, alias: &str) -> PathBuf {
 #[test]
 fn from_elsewhere_only_an_administrator_sees_health_and_metrics() {
     let org = Org::with_user("alice");
-    let admin = [
-        "user",
-        "add",
-        "root-admin",
-        "--role",
-        "admin",
-        "--password-file",
-        "-",
-    ];
-    succeeded(&org.with_input(&admin, PASSWORD));
+    org.add_as("root-admin", "admin");
     let mut server = Server::start_at(&org, &format!("{}:0", other_address()), &[]);
     server.read_log();
     let (alice, admin) = (

@@ -10,16 +10,7 @@ use support::*;
 #[test]
 fn users_are_added_listed_and_not_added_twice() {
     let org = Org::with_user("alice");
-    let admin = [
-        "user",
-        "add",
-        "bob",
-        "--role",
-        "admin",
-        "--password-file",
-        "-",
-    ];
-    succeeded(&org.with_input(&admin, PASSWORD));
+    org.add_as("bob", "admin");
     succeeded(&org.command(&["user", "disable", "alice"]));
     let list = String::from_utf8(org.command(&["user", "list"]).stdout).unwrap();
     let words = |n: usize| -> Vec<String> {

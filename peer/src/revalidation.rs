@@ -134,7 +134,7 @@ fn is_away(failure: &Failure) -> bool {
 ///
 /// # Errors
 /// When it is not to be trusted any more.
-pub fn check(trust: &Trust, peer: &VerifiedPeer) -> Result<(), Failure> {
+fn check(trust: &Trust, peer: &VerifiedPeer) -> Result<(), Failure> {
     let alias = peer.certificate().name().alias();
     trust.check_again(peer, clock::now()).map_err(|reason| {
         let told = match &reason {

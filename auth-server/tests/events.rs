@@ -113,9 +113,11 @@ fn who_comes_back_gets_what_was_missed_in_order() {
     org.add("bob", PASSWORD);
     let first = listener.next_of("person");
     drop(listener);
-    org.add("carol", PASSWORD);
-    server.appears(&alice, "192.0.2.1:1990");
     let mut witness = server.listen(&alice);
+    org.add("carol", PASSWORD);
+    witness.next_of("person");
+    server.appears(&alice, "192.0.2.1:1990");
+    witness.next_of("online");
     org.add("dave", PASSWORD);
     let last = witness.next_of("person");
     // What was told to another stream was missed by this one.

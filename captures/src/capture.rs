@@ -1,6 +1,5 @@
 //! What anyone on the network sees of a port of the loopback.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -114,8 +113,14 @@ impl Captured {
             arguments.extend(["-e", field]);
         }
         let text = tshark(&self.file(), &arguments)?;
-        let segments: BTreeMap<(u64, u64, u64), &str> = text.lines().filter_map(segment).collect();
-        Ok(segments.into_values().flat_map(from_hexadecimal).collect())
+        let mut segments: Vec<((u64, u64, u64), &str)> = text.lines().filter_map(segment).collect();
+        segments.sort_unstable();
+        let segments = segments
+            .into_iter()
+            .map(|((stream, sender, seq), payload)| {
+                ((stream, sender), seq, from_hexadecimal(payload))
+            });
+        Ok(put_together(segments))
     }
 }
 
@@ -125,6 +130,23 @@ fn segment(line: &str) -> Option<((u64, u64, u64), &str)> {
     let mut number = || columns.next()?.parse().ok();
     let key = (number()?, number()?, number()?);
     Some((key, columns.next()?))
+}
+
+/// The bytes of each flow in their order. What was sent again, in other pieces perhaps, counts once.
+fn put_together<F: PartialEq>(segments: impl Iterator<Item = (F, u64, Vec<u8>)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut end: Option<(F, u64)> = None;
+    for (flow, seq, payload) in segments {
+        let from = match &end {
+            Some((last, end)) if *last == flow => (*end).max(seq),
+            _ => seq,
+        };
+        let known = usize::try_from(from - seq).unwrap_or(usize::MAX);
+        bytes.extend(payload.get(known..).unwrap_or_default());
+        let until = seq.saturating_add(u64::try_from(payload.len()).unwrap_or(u64::MAX));
+        end = Some((flow, from.max(until)));
+    }
+    bytes
 }
 
 /// Runs tshark on a capture and returns what it writes.
@@ -138,9 +160,31 @@ pub fn tshark(file: &Path, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
 }
 
-fn from_hexadecimal(text: &str) -> impl Iterator<Item = u8> {
-    text.as_bytes().chunks_exact(2).filter_map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    })
+fn from_hexadecimal(text: &str) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks_exact(2);
+    pairs
+        .filter_map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(pair, 16).ok()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_again_in_other_pieces_counts_once() {
+        let segments = [
+            ("a", 1, "abc"),
+            ("a", 1, "abcd"),
+            ("a", 3, "cdef"),
+            ("a", 4, "d"),
+            ("b", 1, "xy"),
+            ("b", 3, "z"),
+        ];
+        let segments = segments.map(|(flow, seq, bytes)| (flow, seq, bytes.into()));
+        assert_eq!(put_together(segments.into_iter()), b"abcdefxyz");
+    }
 }

@@ -259,13 +259,15 @@ mod tests {
 
     #[test]
     fn hidden_input_is_told_from_shown_input() {
-        let mut terminal =
-            shell("printf 'secret? '; stty -echo; read s; stty echo; echo; echo got $s; cat");
+        let mut terminal = shell(
+            "read go; printf 'secret? '; stty -echo; read s; stty echo; echo; echo got $s; cat",
+        );
         assert!(terminal.echoes().unwrap());
+        terminal.answer("", "go").unwrap();
         terminal.answer_hidden("secret? ", "xyzzy").unwrap();
         terminal.expect("got xyzzy").unwrap();
         assert!(terminal.echoes().unwrap());
-        assert_eq!(terminal.lines(), ["secret?", "got xyzzy"]);
+        assert_eq!(terminal.lines(), ["go", "secret?", "got xyzzy"]);
     }
 
     #[test]
